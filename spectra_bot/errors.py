@@ -1,0 +1,235 @@
+"""Everything a caller may catch.
+
+SpectraError
+├── DefinitionError             a workflow or runner is put together wrongly; raised before anything runs
+├── UnknownWorkflowError        no workflow of that name is loaded
+├── InvalidInputsError          a run's inputs do not fit its workflow's model
+├── InvalidRequestError         a question that can't be asked as it is written
+├── InvalidJsonError            a value that JSON can't hold
+├── PayloadTooLargeError        a value past the size limit
+├── RunNotFoundError            no such run
+├── RunExistsError              the run id is taken by a different run
+├── RunFinishedError            the run is over, so it can't be steered that way
+├── AnswerError                 an answer was refused and nothing changed
+│   ├── UnknownInterruptError   no such interrupt in this database
+│   ├── AlreadyAnsweredError    someone was first
+│   ├── NotPendingError         the interrupt is over, though nobody answered it
+│   ├── AmbiguousInterruptError several are pending and the answer names none
+│   ├── NotAllowedError         this identity may not decide it
+│   └── InvalidAnswerError      not an answer to this question: option, status or form fields
+├── StepError                   how a step failed by breaking the rules of asking
+│   ├── InterruptTimedOutError  nobody decided in time; a step may catch it
+│   ├── AnswerIgnoredError      an answered question was raised again
+│   ├── UnstableQuestionError   a question changed on each re-run
+│   ├── QuestionOrderError      unkeyed questions changed places
+│   └── OnceKeyError            a once key used twice in one visit
+└── StoreError                  the database can't be used, or refused a change
+    └── LeaseLostError          another process owns the run now
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+
+class SpectraError(Exception):
+    """The root of every error that this package raises for its callers."""
+
+
+class DefinitionError(SpectraError):
+    """A workflow, a step or a runner is put together wrongly."""
+
+
+class UnknownWorkflowError(SpectraError):
+    """No workflow of that name is loaded."""
+
+    def __init__(self, workflow: str, known: Sequence[str] = ()) -> None:
+        self.workflow = workflow
+        self.known = tuple(sorted(known))
+        there = f"; loaded: {', '.join(self.known)}" if self.known else "; none is loaded"
+        super().__init__(f"no workflow named {workflow!r}{there}")
+
+
+class InvalidInputsError(SpectraError):
+    """A run's inputs do not fit its workflow's model."""
+
+    def __init__(self, workflow: str, fields: Mapping[str, str]) -> None:
+        self.workflow = workflow
+        self.fields = dict(fields)
+        super().__init__(f"inputs of {workflow}: {in_words(self.fields)}")
+
+
+class InvalidRequestError(SpectraError):
+    """A question that can't be asked as it is written."""
+
+
+class InvalidJsonError(SpectraError):
+    """A value that JSON can't hold."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}")
+
+
+class PayloadTooLargeError(SpectraError):
+    """A value past the size limit."""
+
+    def __init__(self, name: str, size: int, limit: int) -> None:
+        self.name, self.size, self.limit = name, size, limit
+        super().__init__(
+            f"{name} is {size:,} bytes and the limit is {limit:,}; keep the value elsewhere and pass its address"
+        )
+
+
+class RunNotFoundError(SpectraError):
+    """No such run."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"no run {run_id!r} in this database")
+
+
+class RunExistsError(SpectraError):
+    """The run id is taken by a run of another workflow or with other inputs."""
+
+    def __init__(self, run_id: str, workflow: str) -> None:
+        self.run_id, self.workflow = run_id, workflow
+        super().__init__(f"run {run_id} exists already, of {workflow} with other inputs; take another id")
+
+
+class RunFinishedError(SpectraError):
+    """The run is over, so it can't be steered that way."""
+
+    def __init__(self, run_id: str, status: str, wanted: str) -> None:
+        self.run_id, self.status = run_id, status
+        super().__init__(f"run {run_id} is {status}; {wanted}")
+
+
+class AnswerError(SpectraError):
+    """An answer was refused, and nothing changed."""
+
+
+class UnknownInterruptError(AnswerError):
+    """No such interrupt in this database."""
+
+    def __init__(self, interrupt_id: str) -> None:
+        self.interrupt_id = interrupt_id
+        super().__init__(f"interrupt {interrupt_id!r} is not known here; is another bot running on this token?")
+
+
+class AlreadyAnsweredError(AnswerError):
+    """Someone was first."""
+
+    def __init__(
+        self, interrupt_id: str, run_id: str, option: str | None, answered_by: str | None, answered_at: datetime | None
+    ) -> None:
+        self.interrupt_id, self.run_id, self.option = interrupt_id, run_id, option
+        self.answered_by, self.answered_at = answered_by, answered_at
+        when = f" at {answered_at:%Y-%m-%d %H:%MZ}" if answered_at else ""
+        super().__init__(
+            f"interrupt {interrupt_id} was answered {option!r} by {answered_by or 'an unnamed caller'}{when}; nothing to do"
+        )
+
+
+class NotPendingError(AnswerError):
+    """The interrupt is over, though nobody answered it; or the run has none pending."""
+
+    def __init__(self, what: str, *, run_id: str, interrupt_id: str | None = None) -> None:
+        self.run_id, self.interrupt_id = run_id, interrupt_id
+        super().__init__(what)
+
+
+class AmbiguousInterruptError(AnswerError):
+    """Several interrupts are pending, and the answer names none of them."""
+
+    def __init__(self, run_id: str, pending: Mapping[str, str]) -> None:
+        self.run_id = run_id
+        self.pending = dict(pending)
+        super().__init__(
+            f"run {run_id} has {len(self.pending)} pending interrupts; set interrupt_id to one of: "
+            f"{', '.join(f'{i} ({reason})' for i, reason in self.pending.items())}"
+        )
+
+
+class NotAllowedError(AnswerError):
+    """This identity may not decide this interrupt."""
+
+    def __init__(self, responder: str | None, allowed: Sequence[str], why: str | None = None) -> None:
+        self.responder, self.allowed = responder, tuple(allowed)
+        may = f"; those who may: {', '.join(self.allowed)}" if self.allowed else ""
+        super().__init__(f"{responder or 'an unnamed caller'} may not decide this{': ' + why if why else ''}{may}")
+
+
+class InvalidAnswerError(AnswerError):
+    """Not an answer to this question: its option, its status or its form's fields do not fit."""
+
+    def __init__(self, problem: str, fields: Mapping[str, str] | None = None) -> None:
+        self.fields = dict(fields or {})
+        super().__init__(f"{problem}: {in_words(self.fields)}" if self.fields else problem)
+
+
+class StepError(SpectraError):
+    """How a step failed by breaking the rules of asking."""
+
+
+class InterruptTimedOutError(StepError):
+    """Nobody decided in time, and the request names no default option."""
+
+    def __init__(self, interrupt_id: str, reason: str) -> None:
+        self.interrupt_id, self.reason = interrupt_id, reason
+        super().__init__(f"nobody decided in time: {reason}")
+
+
+class AnswerIgnoredError(StepError):
+    """An answered question was raised again, unchanged."""
+
+    def __init__(self, interrupt_id: str, reason: str) -> None:
+        self.interrupt_id, self.reason = interrupt_id, reason
+        super().__init__(f"{reason!r} is answered already; read ctx.response first, and ask only when it is None")
+
+
+class UnstableQuestionError(StepError):
+    """A question changed on three re-runs in a row."""
+
+    def __init__(self, reason: str, changed: Sequence[str]) -> None:
+        self.reason, self.changed = reason, tuple(changed)
+        super().__init__(
+            f"{reason!r} changed each time the step ran again ({', '.join(self.changed)}); "
+            "compute them in an earlier step, or in once"
+        )
+
+
+class QuestionOrderError(StepError):
+    """Unkeyed questions changed places between two runs of a step."""
+
+    def __init__(self, reason: str, was: int, now: int) -> None:
+        self.reason, self.was, self.now = reason, was, now
+        super().__init__(
+            f"{reason!r} was question {was + 1} of this step and is now question {now + 1}; give each a key="
+        )
+
+
+class OnceKeyError(StepError):
+    """A once key used twice in one visit of a step."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"once({key!r}) was called twice in one visit; give each effect a key of its own")
+
+
+class StoreError(SpectraError):
+    """The database can't be used, or refused a change."""
+
+
+class LeaseLostError(StoreError):
+    """Another process owns the run now, so this one may store nothing for it."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"run {run_id} is owned by another process now")
+
+
+def in_words(fields: Mapping[str, str]) -> str:
+    """`field: problem` pairs on one line, for errors and private messages."""
+    return "; ".join(f"{field}: {problem}" if field else problem for field, problem in fields.items())

@@ -1,0 +1,100 @@
+"""Values as JSON holds them: what is stored is what is handed out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from spectra_bot.errors import InvalidJsonError, PayloadTooLargeError
+
+MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
+"""The default limit of one stored value: a step's output, a request's data, a run's inputs."""
+
+
+def encode(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> bytes:
+    """The JSON text of anything that pydantic can write.
+
+    Raises:
+        InvalidJsonError: naming the path inside `name` of the first value that JSON can't hold.
+        PayloadTooLargeError: with the name, the size and the limit.
+    """
+    try:
+        text = to_json(value)
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise InvalidJsonError(*_culprit(value, name, error)) from error
+    if len(text) > limit:
+        raise PayloadTooLargeError(name, len(text), limit)
+    return text
+
+
+def to_json_value(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> JsonValue:
+    """The value as it comes back from the store: a copy that holds JSON's types only.
+
+    Raises:
+        InvalidJsonError: naming the path inside `name` of the first value that JSON can't hold.
+        PayloadTooLargeError: with the name, the size and the limit.
+    """
+    if value is None or value is True or value is False:
+        return value
+    text = encode(value, name, limit)
+    try:
+        decoded: JsonValue = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidJsonError(*_culprit(value, name, error)) from error
+    return decoded
+
+
+def to_json_object(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> dict[str, JsonValue]:
+    """Like `to_json_value`, for what must be an object at its top."""
+    decoded = to_json_value(value, name, limit)
+    if not isinstance(decoded, dict):
+        raise InvalidJsonError(name, f"a JSON object is needed, not {type(value).__name__}")
+    return decoded
+
+
+def reveal(value: object) -> object:
+    """The value with every pydantic secret in the clear, for the store and nothing else."""
+    match value:
+        case SecretStr() | SecretBytes():
+            return value.get_secret_value()
+        case BaseModel():
+            return {key: reveal(getattr(value, key)) for key in type(value).model_fields}
+        case Mapping():
+            return {key: reveal(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [reveal(item) for item in value]
+        case _:
+            return value
+
+
+def digest(value: JsonValue) -> str:
+    """A SHA-256 of the canonical JSON text: equal values have equal digests, whatever their order of keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _culprit(value: object, path: str, error: Exception, above: tuple[int, ...] = ()) -> tuple[str, str]:
+    """Where in `value` the first thing stands that can't be written, and what it is."""
+    if id(value) in above or isinstance(error, RecursionError):
+        return path, "it contains itself"
+    match value:
+        case float():
+            return path, f"{value} is not JSON"
+        case BaseModel():
+            children = [(f"{path}.{key}", getattr(value, key)) for key in type(value).model_fields]
+        case Mapping():
+            children = [(f"{path}.{key}", item) for key, item in value.items()]
+        case list() | tuple() | set() | frozenset():
+            children = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+        case _:
+            return path, f"{type(value).__name__} is not JSON"
+    for child_path, child in children:
+        try:
+            from_json(to_json(child), allow_inf_nan=False)
+        except (PydanticSerializationError, ValueError, RecursionError) as cause:
+            return _culprit(child, child_path, cause, (*above, id(value)))
+    return path, str(error)

@@ -1,0 +1,164 @@
+"""What a runner tells about its runs: frozen values that every surface shows in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse, InterruptStatus
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def over(self) -> bool:
+        """No step of the run will run again by itself."""
+        return self in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
+StepPhase = Literal["waiting", "running", "interrupted", "completed", "failed", "skipped", "cancelled"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunResult(_Record):
+    """A run at the moment it was looked at."""
+
+    run_id: str
+    workflow: str
+    status: RunStatus
+    outputs: dict[str, JsonValue] = Field(default_factory=dict)
+    """The newest output of each step, by step id."""
+    pending: tuple[InterruptRequest, ...] = ()
+    """The interrupts that wait for an answer, oldest first."""
+    error: str | None = None
+
+
+class DeliveryRecord(_Record):
+    """One handler's attempts to put one interrupt in front of people."""
+
+    handler: str
+    attempts: int = 0
+    delivered_at: datetime | None = None
+    receipt: dict[str, JsonValue] | None = None
+    settled_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    last_error: str | None = None
+
+
+class InterruptRecord(_Record):
+    """One interrupt with its answer, if it is over, and how it was delivered."""
+
+    request: InterruptRequest
+    response: InterruptResponse | None = None
+    """None while it is pending. CANCELLED and TIMED_OUT are responses that nobody gave."""
+    closed_why: str | None = None
+    """Why it ended without an answer: `superseded`, `run cancelled by ...`, `step plan failed`."""
+    deliveries: tuple[DeliveryRecord, ...] = ()
+
+    @property
+    def status(self) -> InterruptStatus | Literal["pending"]:
+        """How it ended, or that it has not."""
+        return self.response.status if self.response else "pending"
+
+
+class StepRecord(_Record):
+    """One step of a run, in its newest visit."""
+
+    step: str
+    after: tuple[str, ...] = ()
+    phase: StepPhase = "waiting"
+    visit: int = 1
+    attempt: int = 1
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    interrupts: tuple[str, ...] = ()
+    """The ids of the interrupts of this visit, in the order they were asked."""
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From its first start to its end, the waiting for people included."""
+        return self.finished_at - self.started_at if self.started_at and self.finished_at else None
+
+
+class RunDetails(RunResult):
+    """A run with its steps and interrupts, as `show` tells it."""
+
+    inputs: JsonValue = None
+    requested_by: str | None = None
+    channel: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    steps: tuple[StepRecord, ...] = ()
+    """In the order the workflow declares them."""
+    interrupts: tuple[InterruptRecord, ...] = ()
+    """All of the run, in the order they were asked."""
+
+
+class RunSummary(_Record):
+    """A run as one line of a list."""
+
+    run_id: str
+    workflow: str
+    status: RunStatus
+    requested_by: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    pending: int = 0
+    """How many interrupts wait for an answer."""
+    error: str | None = None
+
+
+class Checkpoint(_Record):
+    """One event of a run's history."""
+
+    seq: int
+    at: datetime
+    event: str
+    """What happened, as one word: `RunStarted`, `InterruptAnswered`, ..."""
+    step: str | None = None
+    by: str | None = None
+    """The verified identity that caused it, where one did."""
+    detail: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunUpdate:
+    """Something a listener in the same process may show at once; nothing is stored of it."""
+
+    run_id: str
+    event: str
+    """A checkpoint's event, `StepStarted` or `StepProgress`."""
+    step: str | None = None
+    fraction: float | None = None
+    text: str = ""
+
+
+Listener = Callable[[RunUpdate], None]
+
+
+@runtime_checkable
+class ConcludesRuns(Protocol):
+    """A handler that tells the people it asked how their run ended."""
+
+    async def conclude(self, result: RunResult, request: InterruptRequest, receipt: Mapping[str, JsonValue]) -> None:
+        """Tell the outcome where the newest interrupt that this handler delivered stands.
+
+        Called until it returns, so it must bear repetition.
+        """
+        ...
