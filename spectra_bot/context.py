@@ -1,0 +1,244 @@
+"""What a step sees of its run, and how it asks: the rules of questions within one visit of a step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import JsonValue
+
+from spectra_bot.errors import (
+    AnswerIgnoredError,
+    InterruptTimedOutError,
+    OnceKeyError,
+    QuestionOrderError,
+    UnstableQuestionError,
+)
+from spectra_bot.interrupts import InterruptException, InterruptRequest, InterruptResponse, InterruptStatus
+
+MAX_CHANGES = 3
+"""A question that changed on this many re-runs in a row fails its step."""
+
+Slot = str | int
+"""A question's place in a visit: its key, or its number among the unkeyed ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The newest question of a slot, as earlier executions of this visit left it."""
+
+    slot: Slot
+    request: InterruptRequest
+    response: InterruptResponse | None
+    changes: int = 0
+    """How often it stands in for an earlier question that changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewQuestion:
+    """A question that this execution asks and nobody has stored yet."""
+
+    slot: Slot
+    request: InterruptRequest
+    replaces: str | None = None
+    changed: tuple[str, ...] = ()
+    changes: int = 0
+
+
+class Effects(Protocol):
+    """What a context may do to the world, supplied by the engine."""
+
+    async def store_once(self, key: str, value: object) -> JsonValue:
+        """Store the result of an effect and return its JSON form; it is on disk before this returns."""
+        ...
+
+    def report(self, fraction: float | None, text: str) -> None:
+        """Show progress to whoever watches; nothing is stored."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class StepContext:
+    """What a step sees of its run.
+
+    `inputs` is the workflow's model, or a dict where it has none; `outputs` holds the newest output of each finished
+    step as stored JSON. `attempt` counts errors of this step from 1, not re-runs.
+    """
+
+    run_id: str
+    step: str
+    inputs: Any
+    outputs: Mapping[str, Any]
+    attempt: int = 1
+    visit: int = 1
+    questions: Mapping[Slot, Question] = field(default_factory=dict, repr=False)
+    stored: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+    effects: Effects | None = field(default=None, repr=False)
+    asked: list[NewQuestion] = field(default_factory=list, repr=False)
+    still_open: list[Slot] = field(default_factory=list, repr=False)
+    _next: int = field(default=0, repr=False)
+    _once_keys: set[str] = field(default_factory=set, repr=False)
+
+    @property
+    def response(self) -> InterruptResponse | None:
+        """The newest answer of this visit, None before the first."""
+        answered = [question for question in self.questions.values() if question.response]
+        newest = max(answered, key=_answered_at, default=None)
+        return _with_request(newest) if newest else None
+
+    @property
+    def responses(self) -> Mapping[Slot, InterruptResponse]:
+        """The answers of this visit by key; those of unkeyed questions by number, from 0."""
+        return {slot: _with_request(question) for slot, question in self.questions.items() if question.response}
+
+    async def interrupt(self, request: InterruptRequest, *, key: str | None = None) -> InterruptResponse:
+        """Ask, and return the answer; the step stops here until there is one, then runs again from its first line.
+
+        Args:
+            key: the question's name within this step; without one it is numbered by the order of calls.
+
+        Raises:
+            InterruptException: nobody answered yet; leave it to the engine.
+            InterruptTimedOutError: nobody decided in time and there is no default option.
+            UnstableQuestionError: the question changed on three re-runs in a row.
+            QuestionOrderError: unkeyed questions changed places.
+        """
+        slot = key or request.key
+        if slot is None:
+            slot, self._next = self._next, self._next + 1
+        request = _keyed(request, slot)
+        known = self.questions.get(slot)
+        if known is None or known.request.digest != request.digest:
+            self._refuse_new_order(slot, request)
+            self._ask(slot, request, known)
+            raise InterruptException(request)
+        if known.response is None:
+            self.still_open.append(slot)
+            raise InterruptException(known.request)
+        response = _with_request(known)
+        if response.status is InterruptStatus.TIMED_OUT and response.option is None:
+            raise InterruptTimedOutError(known.request.id, request.reason)
+        return response
+
+    def raised(self, request: InterruptRequest) -> None:
+        """Take a request that the step raised or returned instead of awaiting `interrupt`.
+
+        Raises:
+            AnswerIgnoredError: it is answered already, unchanged.
+            UnstableQuestionError: it changed on three re-runs in a row.
+        """
+        if any(question.request is request or question.request.id == request.id != "" for question in self.questions.values()):
+            return
+        if any(new.request is request for new in self.asked):
+            return
+        if request.key is not None:
+            self._raise_in(request.key, _keyed(request, request.key))
+            return
+        numbers = [slot for slot in self.questions if isinstance(slot, int)]
+        slot = max([self._next, *(number + 1 for number in numbers)])
+        request = _keyed(request, slot)
+        for question in self.questions.values():
+            if question.request.digest == request.digest:
+                self._refuse_or_wait(question)
+                return
+        last = self.questions[max(numbers)] if numbers else None
+        changed = last if last and last.response and _same_question(last.request, request) else None
+        self._ask(slot, request, changed)
+
+    async def once(self, key: str, fn: Callable[[], object]) -> Any:
+        """Run an effect once in this visit, over re-runs, retries and crashes, and return its stored JSON form.
+
+        The result is on disk before this returns. The effect runs again only if the process dies between doing it
+        and storing its result; `effect_id` is stable then. An effect that raised is not stored.
+
+        Args:
+            fn: a function, or an async one, without arguments.
+
+        Raises:
+            OnceKeyError: the key was used twice in this visit.
+        """
+        if key in self._once_keys:
+            raise OnceKeyError(key)
+        self._once_keys.add(key)
+        if key in self.stored:
+            return self.stored[key]
+        value = fn()
+        if isinstance(value, Awaitable):
+            value = await value
+        assert self.effects is not None, "a context without effects only judges conditions"  # noqa: S101
+        return await self.effects.store_once(key, value)
+
+    def effect_id(self, key: str) -> str:
+        """An idempotency key for another system: the same in each re-run of this visit."""
+        return hashlib.sha256(f"{self.run_id}\n{self.step}\n{self.visit}\n{key}".encode()).hexdigest()[:32]
+
+    def progress(self, fraction: float | None = None, text: str = "") -> None:
+        """Show how far the step is (0 to 1) to whoever watches; nothing is stored."""
+        if self.effects is not None:
+            self.effects.report(fraction, text)
+
+    @property
+    def parks(self) -> bool:
+        """The execution met a question that nobody has answered."""
+        return bool(self.asked or self.still_open)
+
+    def _raise_in(self, slot: str, request: InterruptRequest) -> None:
+        known = self.questions.get(slot)
+        if known is not None and known.request.digest == request.digest:
+            self._refuse_or_wait(known)
+        else:
+            self._ask(slot, request, known)
+
+    def _refuse_or_wait(self, known: Question) -> None:
+        if known.response is not None:
+            raise AnswerIgnoredError(known.request.id, known.request.reason)
+        self.still_open.append(known.slot)
+
+    def _ask(self, slot: Slot, request: InterruptRequest, before: Question | None) -> None:
+        changed = differences(before.request, request) if before else ()
+        changes = before.changes + 1 if before else 0
+        if changes >= MAX_CHANGES:
+            raise UnstableQuestionError(request.reason, changed)
+        replaces = before.request.id if before else None
+        self.asked.append(
+            NewQuestion(slot=slot, request=request, replaces=replaces, changed=changed, changes=changes)
+        )
+
+    def _refuse_new_order(self, slot: Slot, request: InterruptRequest) -> None:
+        if not isinstance(slot, int):
+            return
+        for other in self.questions.values():
+            if isinstance(other.slot, int) and other.slot != slot and other.request.digest == request.digest:
+                raise QuestionOrderError(request.reason, other.slot, slot)
+
+
+def differences(before: InterruptRequest, after: InterruptRequest) -> tuple[str, ...]:
+    """What is different between two questions: `reason`, `options`, `data.<name>`."""
+    changed = ["reason"] if before.reason != after.reason else []
+    changed += [
+        f"data.{name}"
+        for name in {**before.data, **after.data}
+        if (name in before.data, before.data.get(name)) != (name in after.data, after.data.get(name))
+    ]
+    return (*changed, "options") if before.options != after.options else tuple(changed)
+
+
+def _keyed(request: InterruptRequest, slot: Slot) -> InterruptRequest:
+    key = slot if isinstance(slot, str) else None
+    return request.model_copy(update={"key": key, "digest": request.content_digest()})
+
+
+def _same_question(one: InterruptRequest, other: InterruptRequest) -> bool:
+    return one.reason == other.reason and one.options == other.options
+
+
+def _with_request(question: Question) -> InterruptResponse:
+    assert question.response is not None  # noqa: S101  its callers looked
+    return question.response.model_copy(update={"request": question.request})
+
+
+def _answered_at(question: Question) -> Any:
+    assert question.response is not None  # noqa: S101  its callers looked
+    return question.response.responded_at
