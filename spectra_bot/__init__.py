@@ -41,8 +41,9 @@ from spectra_bot.interrupts import (
     SettlesInterrupts,
     handler_name,
 )
+from spectra_bot.policy import may_decide
 from spectra_bot.redact import redact
-from spectra_bot.runner import Runner
+from spectra_bot.runner import Inputs, Runner
 from spectra_bot.runs import (
     Checkpoint,
     ConcludesRuns,
@@ -57,6 +58,7 @@ from spectra_bot.runs import (
 )
 from spectra_bot.steps import HumanGateStep, Step, StepResult, StepStatus
 from spectra_bot.workflow import Workflow
+from spectra_bot.workflow_runner import WorkflowRunner, WorkflowRunnerBuilder
 
 __all__ = [
     "AlreadyAnsweredError",
@@ -73,6 +75,7 @@ __all__ = [
     "FormField",
     "HumanGateStep",
     "IInterruptHandler",
+    "Inputs",
     "InterruptException",
     "InterruptOption",
     "InterruptRecord",
@@ -113,6 +116,9 @@ __all__ = [
     "UnknownWorkflowError",
     "UnstableQuestionError",
     "Workflow",
+    "WorkflowRunner",
+    "WorkflowRunnerBuilder",
     "handler_name",
+    "may_decide",
     "redact",
 ]

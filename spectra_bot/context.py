@@ -105,7 +105,7 @@ class StepContext:
             UnstableQuestionError: the question changed on three re-runs in a row.
             QuestionOrderError: unkeyed questions changed places.
         """
-        slot = key or request.key
+        slot: Slot | None = key or request.key
         if slot is None:
             slot, self._next = self._next, self._next + 1
         request = _keyed(request, slot)
@@ -129,7 +129,10 @@ class StepContext:
             AnswerIgnoredError: it is answered already, unchanged.
             UnstableQuestionError: it changed on three re-runs in a row.
         """
-        if any(question.request is request or question.request.id == request.id != "" for question in self.questions.values()):
+        if any(
+            question.request is request or question.request.id == request.id != ""
+            for question in self.questions.values()
+        ):
             return
         if any(new.request is request for new in self.asked):
             return
@@ -202,9 +205,7 @@ class StepContext:
         if changes >= MAX_CHANGES:
             raise UnstableQuestionError(request.reason, changed)
         replaces = before.request.id if before else None
-        self.asked.append(
-            NewQuestion(slot=slot, request=request, replaces=replaces, changed=changed, changes=changes)
-        )
+        self.asked.append(NewQuestion(slot=slot, request=request, replaces=replaces, changed=changed, changes=changes))
 
     def _refuse_new_order(self, slot: Slot, request: InterruptRequest) -> None:
         if not isinstance(slot, int):

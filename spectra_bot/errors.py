@@ -122,13 +122,19 @@ class AlreadyAnsweredError(AnswerError):
     """Someone was first."""
 
     def __init__(
-        self, interrupt_id: str, run_id: str, option: str | None, answered_by: str | None, answered_at: datetime | None
+        self,
+        interrupt_id: str,
+        run_id: str,
+        option: str | None,
+        answered_by: str | None,
+        answered_at: datetime | None,
     ) -> None:
         self.interrupt_id, self.run_id, self.option = interrupt_id, run_id, option
         self.answered_by, self.answered_at = answered_by, answered_at
         when = f" at {answered_at:%Y-%m-%d %H:%MZ}" if answered_at else ""
         super().__init__(
-            f"interrupt {interrupt_id} was answered {option!r} by {answered_by or 'an unnamed caller'}{when}; nothing to do"
+            f"interrupt {interrupt_id} was answered {option!r} "
+            f"by {answered_by or 'an unnamed caller'}{when}; nothing to do"
         )
 
 

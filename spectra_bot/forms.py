@@ -129,12 +129,15 @@ class Form(BaseModel):
             if field.kind is FieldKind.LIST:
                 item = list[Literal[field.choices] if field.choices else _TYPES[field.items]]  # type: ignore[misc]  # made at run time
             kind = item if field.required else item | None
-            definitions[field.name] = (kind, Field(... if field.required else field.default, **field.limits))  # type: ignore[arg-type]  # names of pydantic's constraints
+            limits: dict[str, Any] = dict(field.limits)
+            default = ... if field.required else field.default
+            definitions[field.name] = (kind, Field(default, **limits))
         return create_model("Form", __config__=ConfigDict(extra="forbid"), **definitions)
 
 
 FREE_FORM = Form(
-    fields=(FormField(name="notes", label="What should change?", kind=FieldKind.TEXT, multiline=True),), free=True
+    fields=(FormField(name="notes", label="What should change?", kind=FieldKind.TEXT, multiline=True),),
+    free=True,
 )
 """What `modify` and `edit` offer by themselves."""
 
@@ -162,9 +165,7 @@ _LIMITS = {
 }
 
 
-def _field(
-    model: type[BaseModel], name: str, spec: dict[str, Any], defs: dict[str, Any], required: bool
-) -> FormField:
+def _field(model: type[BaseModel], name: str, spec: dict[str, Any], defs: dict[str, Any], required: bool) -> FormField:
     core = _resolved(spec, defs)
     kind = _KINDS.get(core.get("type", ""))
     items = _resolved(core.get("items", {"type": "string"}), defs) if kind is FieldKind.LIST else core

@@ -112,8 +112,7 @@ def build_shape(declared: Sequence[Declared], backs: Sequence[tuple[str, str]]) 
             else tuple(Edge(source) for source in after[step.name]),
             when=step.when,
             routes=tuple(
-                Route(option, to, back=(step.name, option) not in forward.get(to, ()))
-                for option, to in step.routes
+                Route(option, to, back=(step.name, option) not in forward.get(to, ())) for option, to in step.routes
             ),
             backs=tuple(to for source, to in backs if source == step.name),
         )
@@ -135,10 +134,10 @@ def _check_names(step: Declared, names: set[str]) -> None:
         if to not in names:
             raise DefinitionError(f"step {step.name!r} routes {option!r} to {to!r}, which is not a step of it")
     routed = dict(step.routes)
-    for option in step.options:
-        if option.status is InterruptStatus.ANSWERED and option.id not in routed:
+    for offered in step.options:
+        if offered.status is InterruptStatus.ANSWERED and offered.id not in routed:
             raise DefinitionError(
-                f"gate {step.name!r}: option {option.id!r} is neither approval nor rejection, so it needs a route"
+                f"gate {step.name!r}: option {offered.id!r} is neither approval nor rejection, so it needs a route"
             )
 
 
@@ -154,7 +153,9 @@ def _check_cycles(after: dict[str, tuple[str, ...]]) -> None:
         TopologicalSorter(after).prepare()
     except CycleError as error:
         circle = " -> ".join(reversed(error.args[1]))
-        raise DefinitionError(f"a cycle through after=: {circle}; a loop is made by back() or a gate's route") from error
+        raise DefinitionError(
+            f"a cycle through after=: {circle}; a loop is made by back() or a gate's route"
+        ) from error
 
 
 def _forward_routes(

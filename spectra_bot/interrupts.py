@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
 
 from spectra_bot.errors import InvalidAnswerError
 from spectra_bot.forms import FREE_FORM, Form
@@ -61,7 +69,7 @@ class InterruptOption(BaseModel):
     form: Annotated[Form | None, BeforeValidator(_as_form)]
     confirm: Annotated[str, Field(min_length=1, max_length=300)] | None
 
-    def __init__(  # by position too, as in `InterruptOption("ship", "Ship it")`
+    def __init__(  # noqa: PLR0917  by position too, as in `InterruptOption("ship", "Ship it")`
         self,
         id: str,  # noqa: A002  the field's name
         label: str | None = None,
@@ -93,7 +101,7 @@ class InterruptOption(BaseModel):
 
 def _as_options(value: object) -> object:
     if isinstance(value, str):
-        raise ValueError("options is a list of words, not one word")  # noqa: TRY004  pydantic's protocol
+        raise ValueError("options is a list of words, not one word")
     if isinstance(value, Iterable):
         return tuple(InterruptOption(option) if isinstance(option, str) else option for option in value)
     return value
@@ -303,7 +311,7 @@ class InterruptResponse(BaseModel):
         return self.status
 
 
-class InterruptException(BaseException):  # noqa: N818  the seed's name
+class InterruptException(BaseException):
     """Raised by a step to ask and stop; a `BaseException`, so that `except Exception` does not swallow a question."""
 
     def __init__(self, request: InterruptRequest) -> None:

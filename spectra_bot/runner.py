@@ -152,5 +152,3 @@ class Runner(Protocol):
             RunNotFoundError: no such run.
         """
         ...
-
-

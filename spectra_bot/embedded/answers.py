@@ -1,0 +1,96 @@
+"""Answers, cancellations and retries as proposals: judged on the newest state, wherever that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spectra_bot.clock import Clock
+from spectra_bot.errors import AmbiguousInterruptError, AnswerError, NotPendingError, RunFinishedError
+from spectra_bot.interrupts import InterruptResponse
+from spectra_bot.machine import InterruptState, RunState, apply
+from spectra_bot.machine import events as e
+from spectra_bot.policy import judge
+from spectra_bot.runs import RunStatus
+
+if TYPE_CHECKING:
+    from spectra_bot.embedded.owned_run import Propose
+
+
+def propose_answer(interrupt_id: str, response: InterruptResponse, clock: Clock) -> Propose:
+    """An answer to an interrupt; one past its deadline is recorded as nobody's first."""
+
+    def propose(state: RunState) -> tuple[Sequence[e.Event], InterruptResponse | AnswerError]:
+        now = clock.now()
+        interrupt = state.interrupts[interrupt_id]
+        if is_overdue(interrupt, clock):
+            expired = e.InterruptExpired(at=now, interrupt_id=interrupt_id)
+            late = apply(state, expired).interrupts[interrupt_id]
+            try:
+                return (), judge(late, response, now)
+            except AnswerError as error:
+                return [expired], error
+        judged = judge(interrupt, response, now)
+        if interrupt.response is not None:
+            return (), judged
+        return [e.InterruptAnswered(at=now, interrupt_id=interrupt_id, response=judged)], judged
+
+    return propose
+
+
+def propose_expiry(interrupt_id: str, clock: Clock) -> Propose:
+    """The end of an interrupt's time, if nobody decided before."""
+
+    def propose(state: RunState) -> tuple[Sequence[e.Event], None]:
+        if is_overdue(state.interrupts[interrupt_id], clock):
+            return [e.InterruptExpired(at=clock.now(), interrupt_id=interrupt_id)], None
+        return (), None
+
+    return propose
+
+
+def propose_cancel(by: str | None, reason: str, clock: Clock) -> Propose:
+    """The end of a run by someone's will."""
+
+    def propose(state: RunState) -> tuple[Sequence[e.Event], None]:
+        if state.status.over:
+            raise RunFinishedError(state.run_id, state.status, "nothing to cancel")
+        return [e.RunCancelled(at=clock.now(), by=by, reason=reason)], None
+
+    return propose
+
+
+def propose_retry(by: str | None, clock: Clock) -> Propose:
+    """Another try of a failed run."""
+
+    def propose(state: RunState) -> tuple[Sequence[e.Event], None]:
+        if state.status is not RunStatus.FAILED:
+            raise RunFinishedError(state.run_id, state.status, "only a failed run can be retried")
+        return [e.RunRetried(at=clock.now(), by=by)], None
+
+    return propose
+
+
+def is_overdue(interrupt: InterruptState, clock: Clock) -> bool:
+    """Its deadline has passed and nobody has decided."""
+    deadline = interrupt.request.deadline
+    return interrupt.response is None and deadline is not None and clock.now() >= deadline
+
+
+def the_one_pending(state: RunState) -> str:
+    """The interrupt that an answer without an id means.
+
+    Raises:
+        NotPendingError: none is pending.
+        AmbiguousInterruptError: several are.
+    """
+    pending = state.pending()
+    if not pending:
+        raise NotPendingError(
+            f"run {state.run_id} is {state.status.value}; no interrupt of it is pending", run_id=state.run_id
+        )
+    if len(pending) > 1:
+        raise AmbiguousInterruptError(
+            state.run_id, {interrupt.request.id: interrupt.request.reason for interrupt in pending}
+        )
+    return pending[0].request.id

@@ -1,0 +1,166 @@
+"""Where users' code runs: a step, a condition, a way back. What comes of it is told as events."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from spectra_bot.clock import Clock
+from spectra_bot.context import Effects, NewQuestion, StepContext
+from spectra_bot.embedded.journal import new_id
+from spectra_bot.errors import SpectraError
+from spectra_bot.interrupts import InterruptException, InterruptRequest
+from spectra_bot.json_values import to_json_value
+from spectra_bot.machine import RunState
+from spectra_bot.machine import events as e
+from spectra_bot.steps import Step, StepResult, StepStatus
+from spectra_bot.workflow import Condition, StepFunction, Workflow
+
+logger = logging.getLogger(__name__)
+
+
+class Execution:
+    """Carries out one workflow's commands; knows the code, and neither store nor handlers."""
+
+    def __init__(self, workflow: Workflow, *, clock: Clock, max_payload_bytes: int) -> None:
+        self._workflow = workflow
+        self._clock = clock
+        self._limit = max_payload_bytes
+
+    async def run_step(self, state: RunState, step: str, effects: Effects) -> Sequence[e.Event]:
+        """Execute a step from its first line; the events say how that ended."""
+        visit = state.nodes[step].visit
+        body = self._workflow.body(step)
+        if body is None:
+            return [self._failed(step, visit, f"workflow {self._workflow.name} has no step {step!r} any more")]
+        try:
+            context = self._context(state, step, effects)
+            result = await _result_of(body, context)
+            if result.status is StepStatus.FAILED:
+                return [self._failed(step, visit, result.error or "failed without a reason")]
+            if context.parks:
+                return [self._raised(state, step, question) for question in context.asked]
+            at = self._clock.now()
+            if result.status is StepStatus.SKIPPED:
+                return [e.StepSkipped(at=at, step=step, visit=visit)]
+            output = to_json_value(result.output, f"output of {step}", self._limit)
+        except Exception as error:
+            logger.warning("step failed", extra={"run_id": state.run_id, "step": step}, exc_info=True)
+            return [self._failed(step, visit, _in_words(error))]
+        return [e.StepCompleted(at=at, step=step, visit=visit, output=output, option=result.option)]
+
+    async def judge_when(self, state: RunState, step: str) -> Sequence[e.Event]:
+        """Evaluate a step's `when=`."""
+        visit = state.nodes[step].visit
+        condition = self._workflow.condition(step)
+        if condition is None:
+            return [self._failed(step, visit, f"workflow {self._workflow.name} has no when= of {step!r} any more")]
+        try:
+            verdict = await self._holds(state, step, condition)
+        except Exception as error:  # noqa: BLE001  a condition's own error ends its run, stored
+            return [self._failed(step, visit, f"when= raised {_in_words(error)}")]
+        return [e.WhenJudged(at=self._clock.now(), step=step, visit=visit, verdict=verdict)]
+
+    async def judge_back(self, state: RunState, step: str) -> Sequence[e.Event]:
+        """Evaluate the ways back of a completed step, in the order they were declared; the first true one is taken."""
+        visit = state.nodes[step].visit
+        try:
+            for to, condition in self._workflow.back_conditions(step):
+                if to in state.shape.by_name[step].backs and await self._holds(state, step, condition):
+                    return [e.BackJudged(at=self._clock.now(), step=step, visit=visit, to=to)]
+        except Exception as error:  # noqa: BLE001  a condition's own error ends its run, stored
+            return [self._failed(step, visit, f"back() raised {_in_words(error)}")]
+        return [e.BackJudged(at=self._clock.now(), step=step, visit=visit)]
+
+    def _context(self, state: RunState, step: str, effects: Effects | None) -> StepContext:
+        node = state.nodes[step]
+        return StepContext(
+            run_id=state.run_id,
+            step=step,
+            inputs=self._workflow.loaded_inputs(state.inputs),
+            outputs=state.outputs,
+            attempt=node.errors + 1,
+            visit=node.visit,
+            questions=state.questions(step) if node.slots else {},
+            stored=node.once,
+            effects=effects,
+        )
+
+    async def _holds(self, state: RunState, step: str, condition: Condition) -> bool:
+        verdict = condition(self._context(state, step, None))
+        return bool(await verdict if inspect.isawaitable(verdict) else verdict)
+
+    def _failed(self, step: str, visit: int, error: str) -> e.StepFailed:
+        return e.StepFailed(at=self._clock.now(), step=step, visit=visit, error=error)
+
+    def _raised(self, state: RunState, step: str, question: NewQuestion) -> e.InterruptRaised:
+        now = self._clock.now()
+        to_json_value(question.request.data, "data", self._limit)
+        return e.InterruptRaised(
+            at=now,
+            step=step,
+            visit=state.nodes[step].visit,
+            slot=question.slot,
+            request=self._stamped(state, step, question, now),
+            changes=question.changes,
+        )
+
+    def _stamped(self, state: RunState, step: str, question: NewQuestion, now: datetime) -> InterruptRequest:
+        request = question.request
+        return request.model_copy(
+            update={
+                "id": new_id("i-", now),
+                "run_id": state.run_id,
+                "workflow": state.workflow,
+                "step": step,
+                "requested_by": state.requested_by,
+                "created_at": now,
+                "deadline": now + request.timeout if request.timeout else None,
+                "approvers": request.approvers or self._workflow.approvers,
+                "channel": request.channel or self._workflow.channel or state.channel,
+                "replaces": question.replaces,
+                "changed": question.changed,
+            }
+        )
+
+
+async def _result_of(body: Step | StepFunction, context: StepContext) -> StepResult:
+    """What a step returned or raised, as one value; the one place that catches a question."""
+    try:
+        execute = body.execute if isinstance(body, Step) else body
+        value: object = await execute(context)
+    except InterruptException as interrupt:
+        context.raised(interrupt.request)
+        return StepResult(status=StepStatus.INTERRUPTED)
+    except BaseExceptionGroup as group:
+        _take_questions(group, context)
+        return StepResult(status=StepStatus.INTERRUPTED)
+    if not isinstance(value, StepResult):
+        return StepResult.completed(value)
+    if value.status is StepStatus.INTERRUPTED:
+        if value.request is None:
+            return StepResult.failed("StepResult.interrupted needs a request")
+        context.raised(value.request)
+    return value
+
+
+def _take_questions(group: BaseExceptionGroup[BaseException], context: StepContext) -> None:
+    """Take the questions out of an exception group; raise what else is in it."""
+    questions, rest = group.split(InterruptException)
+    if rest is not None or questions is None:
+        raise rest or group
+    open_groups: list[BaseException] = [questions]
+    while open_groups:
+        one = open_groups.pop(0)
+        if isinstance(one, BaseExceptionGroup):
+            open_groups.extend(one.exceptions)
+        elif isinstance(one, InterruptException):
+            context.raised(one.request)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ExceptionGroup):
+        return "; ".join(_in_words(one) for one in error.exceptions)
+    return str(error) if isinstance(error, SpectraError) else f"{type(error).__name__}: {error}"

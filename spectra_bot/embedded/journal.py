@@ -1,0 +1,96 @@
+"""Between the machine and the store: events as rows, and the rows that show what they did. Pure."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from spectra_bot.clock import to_text
+from spectra_bot.graph import Shape
+from spectra_bot.machine import RunState, apply, start, todo
+from spectra_bot.machine import events as e
+from spectra_bot.store import Change, ClosedInterrupt, NewRun, OpenedInterrupt, StoredEvent
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_shapes = TypeAdapter(Shape)
+
+
+def new_id(prefix: str, now: datetime) -> str:
+    """An id that sorts by time, so that rows of one hour stand together: 8 letters of time, 6 of chance."""
+    number = (int(now.timestamp() * 1000) & (1 << 40) - 1) << 30 | secrets.randbits(30)
+    return prefix + "".join(_ALPHABET[number >> shift & 31] for shift in range(65, -1, -5))
+
+
+def new_run(event: e.RunStarted) -> NewRun:
+    """The row of a run that begins."""
+    return NewRun(
+        workflow=event.workflow,
+        requested_by=event.requested_by,
+        created_at=to_text(event.at),
+        shape_digest=event.shape.digest,
+        shape=to_json(event.shape).decode(),
+    )
+
+
+def read_shape(body: str) -> Shape:
+    """The shape that `new_run` wrote."""
+    return _shapes.validate_json(body)
+
+
+def change(seq: int, events: Sequence[e.Event], before: RunState | None, after: RunState) -> Change:
+    """What is stored of a step from one state to the next."""
+    opened, closed = [], []
+    if before is None or before.interrupts is not after.interrupts:
+        known = before.interrupts if before is not None else {}
+        for interrupt_id, interrupt in after.interrupts.items():
+            earlier = known.get(interrupt_id)
+            if earlier is interrupt:
+                continue
+            if earlier is None:
+                opened.append(_opened(interrupt_id, events))
+            if interrupt.response is not None and (earlier is None or earlier.response is None):
+                closed.append(ClosedInterrupt(interrupt_id=interrupt_id, status=interrupt.response.status))
+    return Change(
+        run_id=after.run_id,
+        expected_seq=seq,
+        events=[StoredEvent(kind=e.kind_of(event), body=e.dump(event).decode()) for event in events],
+        status=after.status,
+        is_open=not after.status.over or bool(todo(after)),
+        error=after.error,
+        updated_at=to_text(after.updated_at),
+        opened=opened,
+        closed=closed,
+    )
+
+
+def replay(
+    state: RunState | None, rows: Iterable[tuple[int, str, str]], shape_of: Callable[[str], Shape]
+) -> tuple[RunState, int]:
+    """The state after stored events, and the number of the last one; without a state, from the run's start."""
+    seq = 0
+    for seq, kind, body in rows:  # noqa: B007  the last number is returned
+        event = e.load(kind, body, shape_of)
+        if isinstance(event, e.RunStarted):
+            state = start(event)
+        else:
+            assert state is not None, "a run's first event is its start"  # noqa: S101
+            state = apply(state, event)
+    assert state is not None, "a run has at least one event"  # noqa: S101
+    return state, seq
+
+
+def _opened(interrupt_id: str, events: Sequence[e.Event]) -> OpenedInterrupt:
+    for index, event in enumerate(events):
+        if isinstance(event, e.InterruptRaised) and event.request.id == interrupt_id:
+            deadline = event.request.deadline
+            return OpenedInterrupt(
+                interrupt_id=interrupt_id,
+                event=index,
+                created_at=to_text(event.at),
+                deadline=to_text(deadline) if deadline else None,
+            )
+    raise AssertionError(f"no event raised {interrupt_id}")

@@ -1,0 +1,170 @@
+"""Puts interrupts in front of people and closes them again, however many attempts it takes."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import assert_never
+
+from pydantic import JsonValue
+
+from spectra_bot.clock import Clock, from_text, to_text
+from spectra_bot.embedded.answers import propose_answer
+from spectra_bot.embedded.owned_run import OwnedRun
+from spectra_bot.embedded.views import result_of
+from spectra_bot.errors import AnswerError, LeaseLostError, NotAllowedError
+from spectra_bot.interrupts import (
+    Delivered,
+    IInterruptHandler,
+    InterruptResponse,
+    SettlesInterrupts,
+    handler_name,
+)
+from spectra_bot.machine import Command, Conclude, Deliver, InterruptState, Settle, StaleEvent
+from spectra_bot.machine import events as e
+from spectra_bot.runs import ConcludesRuns
+from spectra_bot.store import Attempt, AttemptKey, Store
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 1.0
+MAX_RETRY_S = 300.0
+
+
+class HandlerOutbox:
+    """Asks the registered handlers in their order; what fails is tried again with growing pauses.
+
+    A handler's error may carry `retry_after_s`, which is then the least pause.
+    """
+
+    def __init__(self, handlers: Sequence[IInterruptHandler], *, store: Store, clock: Clock) -> None:
+        self.handlers: Mapping[str, IInterruptHandler] = {handler_name(handler): handler for handler in handlers}
+        self._store = store
+        self._clock = clock
+
+    def knows(self, handler: str) -> bool:
+        """The handler is registered in this process."""
+        return handler in self.handlers
+
+    def all_delivered(self, interrupt: InterruptState) -> bool:
+        """Every registered handler has it."""
+        return all(name in interrupt.deliveries for name in self.handlers)
+
+    async def carry_out(self, command: Command, run: OwnedRun) -> None:
+        """Deliver, settle or conclude, however many attempts it takes."""
+        try:
+            match command:
+                case Deliver(interrupt_id):
+                    await self._deliver(run, interrupt_id)
+                case Settle(interrupt_id, name):
+                    await self._until_done(run, (interrupt_id, name, "settle"), self._settle)
+                case Conclude(interrupt_id, name):
+                    await self._until_done(run, (interrupt_id, name, "conclude"), self._conclude)
+                case _:
+                    raise AssertionError(f"no work of the outbox: {command}")
+        except (LeaseLostError, StaleEvent):
+            logger.debug("outbox entry is over", extra={"run_id": run.state.run_id})
+
+    async def _deliver(self, run: OwnedRun, interrupt_id: str) -> None:
+        """Give each handler its turn, in order; then go on with those that failed."""
+        names = [name for name in self.handlers if name not in run.state.interrupts[interrupt_id].deliveries]
+        failed = []
+        for name in names:
+            if not await self._attempt(run, (interrupt_id, name, "deliver"), self._hand_over):
+                failed.append(name)
+            if run.state.interrupts[interrupt_id].response is not None:
+                return
+        run.first_turns.add(interrupt_id)
+        run.tell_watchers()
+        for name in failed:
+            await self._until_done(run, (interrupt_id, name, "deliver"), self._hand_over)
+
+    async def _until_done(self, run: OwnedRun, key: AttemptKey, work: _Work) -> None:
+        while not await self._attempt(run, key, work):
+            pass
+
+    async def _attempt(self, run: OwnedRun, key: AttemptKey, work: _Work) -> bool:
+        """One try, not before it is due; a failure is stored with when it is due again."""
+        run_id = run.state.run_id
+        before = (await self._store.attempts(run_id)).get(key)
+        if before is not None:
+            pause = (from_text(before.next_attempt_at) - self._clock.now()).total_seconds()
+            await self._clock.sleep(min(max(pause, 0.0), MAX_RETRY_S))
+        try:
+            await work(run, *key[:2])
+        except (LeaseLostError, StaleEvent):
+            raise
+        except Exception as error:
+            attempts = before.attempts + 1 if before else 1
+            least = getattr(error, "retry_after_s", None) or 0.0
+            spread = random.uniform(0.8, 1.2)  # noqa: S311  it spreads retries and hides nothing
+            pause = max(least, min(FIRST_RETRY_S * 2 ** min(attempts - 1, 10), MAX_RETRY_S) * spread)
+            due = self._clock.now() + timedelta(seconds=pause)
+            attempt = Attempt(
+                attempts=attempts, next_attempt_at=to_text(due), last_error=f"{type(error).__name__}: {error}"
+            )
+            await self._store.failed_attempt(run_id, key, attempt)
+            logger.warning(
+                "handler failed",
+                extra={"run_id": run_id, "interrupt_id": key[0], "handler": key[1], "purpose": key[2]},
+                exc_info=True,
+            )
+            return False
+        return True
+
+    async def _hand_over(self, run: OwnedRun, interrupt_id: str, name: str) -> None:
+        request = run.state.interrupts[interrupt_id].request
+        answer = await self.handlers[name].handle(request)
+        receipt: dict[str, JsonValue] | None = None
+        match answer:
+            case InterruptResponse():
+                await self._answer(run, interrupt_id, name, answer)
+                return
+            case Delivered():
+                receipt = answer.receipt
+            case None:
+                pass
+            case _:
+                assert_never(answer)
+        delivered = e.InterruptDelivered(at=self._clock.now(), interrupt_id=interrupt_id, handler=name, receipt=receipt)
+        await run.submit(lambda _: ([delivered], None))
+
+    async def _answer(self, run: OwnedRun, interrupt_id: str, name: str, answer: InterruptResponse) -> None:
+        """Store a handler's own answer, judged like anybody's; a refused one leaves the interrupt to people."""
+        responder = answer.responder or f"handler:{name}"
+        given = answer.model_copy(update={"responder": responder, "interrupt_id": interrupt_id})
+        try:
+            await run.submit(propose_answer(interrupt_id, given, self._clock))
+        except NotAllowedError as refused:
+            logger.info(
+                "handler may not decide",
+                extra={"run_id": run.state.run_id, "interrupt_id": interrupt_id, "why": str(refused)},
+            )
+            told = e.InterruptDelivered(at=self._clock.now(), interrupt_id=interrupt_id, handler=name)
+            await run.submit(lambda _: ([told], None))
+        except AnswerError:
+            if run.state.interrupts[interrupt_id].response is None:
+                raise
+
+    async def _settle(self, run: OwnedRun, interrupt_id: str, name: str) -> None:
+        interrupt = run.state.interrupts[interrupt_id]
+        handler = self.handlers[name]
+        receipt = interrupt.deliveries[name].receipt
+        if isinstance(handler, SettlesInterrupts) and interrupt.response is not None and receipt is not None:
+            await handler.settle(interrupt.request, interrupt.response, receipt)
+        settled = e.InterruptSettled(at=self._clock.now(), interrupt_id=interrupt_id, handler=name)
+        await run.submit(lambda _: ([settled], None))
+
+    async def _conclude(self, run: OwnedRun, interrupt_id: str, name: str) -> None:
+        interrupt = run.state.interrupts[interrupt_id]
+        handler = self.handlers[name]
+        receipt = interrupt.deliveries[name].receipt
+        if isinstance(handler, ConcludesRuns) and receipt is not None:
+            await handler.conclude(result_of(run.state), interrupt.request, receipt)
+        concluded = e.RunConcluded(at=self._clock.now(), handler=name)
+        await run.submit(lambda _: ([concluded], None))
+
+
+_Work = Callable[[OwnedRun, str, str], Awaitable[None]]

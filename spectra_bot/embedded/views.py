@@ -1,0 +1,127 @@
+"""What is shown of a run: values made from its state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+from pydantic_core import from_json
+
+from spectra_bot.clock import from_text
+from spectra_bot.machine import InterruptState, NodeState, Phase, RunState
+from spectra_bot.runs import (
+    Checkpoint,
+    DeliveryRecord,
+    InterruptRecord,
+    RunDetails,
+    RunResult,
+    StepPhase,
+    StepRecord,
+)
+from spectra_bot.store import Attempt, AttemptKey
+
+_PHASES: Mapping[Phase, StepPhase] = {
+    Phase.WAITING: "waiting",
+    Phase.JUDGING: "running",
+    Phase.RUNNING: "running",
+    Phase.DECIDING: "running",
+    Phase.PARKED: "interrupted",
+    Phase.COMPLETED: "completed",
+    Phase.SKIPPED: "skipped",
+    Phase.FAILED: "failed",
+    Phase.CANCELLED: "cancelled",
+}
+
+
+def result_of(state: RunState) -> RunResult:
+    """The run as `run` and `resume` return it."""
+    return RunResult(
+        run_id=state.run_id,
+        workflow=state.workflow,
+        status=state.status,
+        outputs=dict(state.outputs),
+        pending=tuple(interrupt.request for interrupt in state.pending()),
+        error=state.error,
+    )
+
+
+def details_of(state: RunState, attempts: Mapping[AttemptKey, Attempt]) -> RunDetails:
+    """The run as `show` tells it."""
+    return RunDetails(
+        **dict(result_of(state)),
+        inputs=dict(state.inputs),
+        requested_by=state.requested_by,
+        channel=state.channel,
+        created_at=state.created_at,
+        updated_at=state.updated_at,
+        steps=tuple(_step_record(state, name, node) for name, node in state.nodes.items()),
+        interrupts=tuple(interrupt_record(interrupt, attempts) for interrupt in state.interrupts.values()),
+    )
+
+
+def interrupt_record(interrupt: InterruptState, attempts: Mapping[AttemptKey, Attempt]) -> InterruptRecord:
+    """One interrupt with its answer and its deliveries."""
+    interrupt_id = interrupt.request.id
+    names = dict.fromkeys([*interrupt.deliveries, *(key[1] for key in attempts if key[0] == interrupt_id)])
+    return InterruptRecord(
+        request=interrupt.request,
+        response=interrupt.response,
+        closed_why=interrupt.closed_why,
+        deliveries=tuple(_delivery_record(interrupt, name, attempts) for name in names),
+    )
+
+
+def checkpoint_of(seq: int, kind: str, body: str) -> Checkpoint:
+    """One stored event as a line of history."""
+    fields: dict[str, JsonValue] = from_json(body)
+    at = fields.pop("at")
+    step = fields.pop("step", None)
+    response = fields.get("response")
+    by = (
+        fields.get("by")
+        or fields.get("requested_by")
+        or (response.get("responder") if isinstance(response, dict) else None)
+    )
+    return Checkpoint(
+        seq=seq,
+        at=from_text(str(at)),
+        event=kind,
+        step=str(step) if step is not None else None,
+        by=str(by) if by is not None else None,
+        detail=fields,
+    )
+
+
+def _step_record(state: RunState, name: str, node: NodeState) -> StepRecord:
+    return StepRecord(
+        step=name,
+        after=tuple(dict.fromkeys(edge.source for edge in state.shape.by_name[name].edges)),
+        phase=_PHASES[node.phase],
+        visit=node.visit,
+        attempt=node.errors + 1,
+        started_at=node.started_at,
+        finished_at=node.finished_at,
+        error=node.error,
+        interrupts=tuple(
+            interrupt_id
+            for interrupt_id, interrupt in state.interrupts.items()
+            if interrupt.step == name and interrupt.visit == node.visit
+        ),
+    )
+
+
+def _delivery_record(interrupt: InterruptState, handler: str, attempts: Mapping[AttemptKey, Attempt]) -> DeliveryRecord:
+    interrupt_id = interrupt.request.id
+    delivery = interrupt.deliveries.get(handler)
+    purpose = "deliver" if delivery is None else "settle"
+    waiting = delivery is None or not delivery.settled
+    tried = attempts.get((interrupt_id, handler, purpose)) if waiting else None
+    return DeliveryRecord(
+        handler=handler,
+        attempts=tried.attempts if tried else 0,
+        delivered_at=delivery.delivered_at if delivery else None,
+        receipt=dict(delivery.receipt) if delivery and delivery.receipt is not None else None,
+        settled_at=delivery.settled_at if delivery else None,
+        next_attempt_at=from_text(tried.next_attempt_at) if tried else None,
+        last_error=tried.last_error if tried else None,
+    )

@@ -1,0 +1,34 @@
+"""The heart: pure functions from what happened to what must happen next."""
+
+from spectra_bot.machine.apply import StaleEvent, apply, start
+from spectra_bot.machine.state import InterruptState, NodeState, Phase, RunState
+from spectra_bot.machine.todo import (
+    ArmTimer,
+    Command,
+    Conclude,
+    Deliver,
+    JudgeBack,
+    JudgeWhen,
+    RunStep,
+    Settle,
+    todo,
+)
+
+__all__ = [
+    "ArmTimer",
+    "Command",
+    "Conclude",
+    "Deliver",
+    "InterruptState",
+    "JudgeBack",
+    "JudgeWhen",
+    "NodeState",
+    "Phase",
+    "RunState",
+    "RunStep",
+    "Settle",
+    "StaleEvent",
+    "apply",
+    "start",
+    "todo",
+]

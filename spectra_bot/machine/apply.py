@@ -1,0 +1,292 @@
+"""What an event does to a run. Pure: time, ids and random numbers arrive inside the events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from spectra_bot.interrupts import InterruptResponse, InterruptStatus
+from spectra_bot.machine import events as e
+from spectra_bot.machine.flow import settle_flow
+from spectra_bot.machine.state import FINISHED, Delivery, InterruptState, NodeState, Phase, RunState
+from spectra_bot.runs import RunStatus
+
+MAX_VISITS = 100
+"""A step that is gone back to more often fails its run: a loop without an end."""
+MAX_CRASHES = 5
+"""A step whose process died under it this often fails its run."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleEvent(Exception):  # noqa: N818  it is no error: the engine drops what comes too late
+    """The event does not fit the state: what it speaks of is over."""
+
+    what: str
+
+
+def start(event: e.RunStarted) -> RunState:
+    """The state of a run that has just begun."""
+    state = RunState(
+        run_id=event.run_id,
+        workflow=event.workflow,
+        shape=event.shape,
+        inputs=event.inputs,
+        requested_by=event.requested_by,
+        channel=event.channel,
+        created_at=event.at,
+        updated_at=event.at,
+        status=RunStatus.RUNNING,
+        nodes={node.name: NodeState() for node in event.shape.nodes},
+    )
+    return settle_flow(state, event.at)
+
+
+def apply(state: RunState, event: e.Event) -> RunState:
+    """The state after an event.
+
+    Raises:
+        StaleEvent: the event speaks of something that is over; the state stays as it is.
+    """
+    match event:
+        case e.StepCompleted():
+            return _step_completed(state, event)
+        case e.WhenJudged():
+            node = _node(state, event.step, event.visit, Phase.JUDGING)
+            phase = Phase.RUNNING if event.verdict else Phase.SKIPPED
+            return _move(state, event.step, _in_phase(node, phase, event.at), event.at)
+        case e.StepSkipped():
+            node = _node(state, event.step, event.visit, Phase.RUNNING)
+            return _move(state, event.step, _in_phase(node, Phase.SKIPPED, event.at), event.at)
+        case e.StepFailed():
+            node = _node(state, event.step, event.visit, Phase.RUNNING, Phase.JUDGING, Phase.DECIDING)
+            return _fail(state, event.step, replace(node, errors=node.errors + 1), event.error, event.at)
+        case e.BackJudged():
+            return _back_judged(state, event)
+        case e.InterruptRaised():
+            return _raised(state, event)
+        case e.InterruptDelivered():
+            delivery = Delivery(receipt=event.receipt, delivered_at=event.at)
+            return _deliver(state, event.interrupt_id, event.handler, delivery, event.at)
+        case e.InterruptAnswered():
+            return _close(state, _pending(state, event.interrupt_id), event.response, event.at)
+        case e.InterruptExpired():
+            interrupt = _pending(state, event.interrupt_id)
+            return _close(state, interrupt, timed_out(interrupt, event.at), event.at)
+        case e.InterruptSettled():
+            before = _interrupt(state, event.interrupt_id).deliveries.get(event.handler)
+            if before is None or before.settled:
+                raise StaleEvent("settled already")
+            return _deliver(state, event.interrupt_id, event.handler, replace(before, settled_at=event.at), event.at)
+        case e.OnceStored():
+            node = _node(state, event.step, event.visit, *Phase)
+            node = replace(node, once={**node.once, event.key: event.value})
+            return replace(state, nodes={**state.nodes, event.step: node}, updated_at=event.at)
+        case e.RunRecovered():
+            return _recovered(state, event)
+        case e.RunCancelled():
+            return _cancelled(state, event)
+        case e.RunRetried():
+            return _retried(state, event)
+        case e.RunConcluded():
+            return replace(state, concluded=state.concluded | {event.handler}, updated_at=event.at)
+        case e.RunStarted():
+            raise StaleEvent("the run has started already")
+        case _:
+            assert_never(event)
+
+
+def timed_out(interrupt: InterruptState, at: datetime) -> InterruptResponse:
+    """The response that nobody gave, with the default option where the request names one."""
+    return InterruptResponse(
+        status=InterruptStatus.TIMED_OUT,
+        option=interrupt.request.default_option,
+        interrupt_id=interrupt.request.id,
+        responded_at=at,
+    )
+
+
+def _step_completed(state: RunState, event: e.StepCompleted) -> RunState:
+    node = _node(state, event.step, event.visit, Phase.RUNNING)
+    shape = state.shape.by_name[event.step]
+    state = replace(state, outputs={**state.outputs, event.step: event.output})
+    route = next((route for route in shape.routes if route.option == event.option), None)
+    if route is not None and route.back:
+        done = _in_phase(replace(node, took=route.option), Phase.COMPLETED, event.at)
+        return _go_back(replace(state, nodes={**state.nodes, event.step: done}), route.to, event.step, event.at)
+    phase = Phase.DECIDING if shape.backs else Phase.COMPLETED
+    node = replace(node, took=route.option if route else None)
+    return _move(state, event.step, _in_phase(node, phase, event.at), event.at)
+
+
+def _back_judged(state: RunState, event: e.BackJudged) -> RunState:
+    node = _in_phase(_node(state, event.step, event.visit, Phase.DECIDING), Phase.COMPLETED, event.at)
+    if event.to is None:
+        return _move(state, event.step, node, event.at)
+    return _go_back(replace(state, nodes={**state.nodes, event.step: node}), event.to, event.step, event.at)
+
+
+def _go_back(state: RunState, target: str, source: str, at: datetime) -> RunState:
+    """Start a new visit of the target and all behind it; what is open there is cancelled."""
+    affected = state.shape.behind[target]
+    visit = state.nodes[target].visit + 1
+    if visit > MAX_VISITS:
+        node = replace(state.nodes[source], phase=Phase.RUNNING)
+        return _fail(state, source, node, f"{target} was visited {MAX_VISITS} times; its loop has no end", at)
+    interrupts = _closed(state, f"{source} went back to {target}", at, steps=affected)
+    nodes = {name: NodeState(visit=node.visit + 1) if name in affected else node for name, node in state.nodes.items()}
+    return settle_flow(replace(state, nodes=nodes, interrupts=interrupts, updated_at=at), at)
+
+
+def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
+    node = _node(state, event.step, event.visit, Phase.RUNNING, Phase.PARKED)
+    request = event.request
+    if request.id in state.interrupts:
+        raise StaleEvent("that interrupt is stored already")
+    interrupts = dict(state.interrupts)
+    before = interrupts.get(request.replaces or "")
+    if before is not None and before.response is None:
+        interrupts[before.request.id] = _without_answer(before, "the question changed", event.at)
+    interrupts[request.id] = InterruptState(
+        request=request, step=event.step, visit=event.visit, slot=event.slot, changes=event.changes
+    )
+    node = replace(
+        node,
+        phase=Phase.PARKED,
+        waits_for=(*(node.waits_for if node.phase is Phase.PARKED else ()), request.id),
+        slots={**node.slots, event.slot: request.id},
+    )
+    return _move(replace(state, interrupts=interrupts), event.step, node, event.at)
+
+
+def _close(state: RunState, interrupt: InterruptState, response: InterruptResponse, at: datetime) -> RunState:
+    """Give a pending interrupt its response; its step runs again when it waits for no other."""
+    interrupts = {**state.interrupts, interrupt.request.id: replace(interrupt, response=response)}
+    state = replace(state, interrupts=interrupts)
+    node = state.nodes[interrupt.step]
+    if node.phase is Phase.PARKED and all(interrupts[waiting].response for waiting in node.waits_for):
+        node = replace(node, phase=Phase.RUNNING, waits_for=())
+    return _move(state, interrupt.step, node, at)
+
+
+def _deliver(state: RunState, interrupt_id: str, handler: str, delivery: Delivery, at: datetime) -> RunState:
+    interrupt = _interrupt(state, interrupt_id)
+    interrupt = replace(interrupt, deliveries={**interrupt.deliveries, handler: delivery})
+    return replace(state, interrupts={**state.interrupts, interrupt_id: interrupt}, updated_at=at)
+
+
+def _recovered(state: RunState, event: e.RunRecovered) -> RunState:
+    nodes = dict(state.nodes)
+    for name in event.steps:
+        node = nodes[name]
+        if node.phase is Phase.RUNNING:
+            nodes[name] = replace(node, crashes=node.crashes + 1)
+    state = replace(state, nodes=nodes, updated_at=event.at)
+    for name in event.steps:
+        if nodes[name].crashes >= MAX_CRASHES and nodes[name].phase is Phase.RUNNING:
+            error = f"its process died under it {MAX_CRASHES} times; see what it does to its process, then retry"
+            return _fail(state, name, nodes[name], error, event.at)
+    return state
+
+
+def _fail(state: RunState, step: str, node: NodeState, error: str, at: datetime) -> RunState:
+    """End the run: the running steps and the open questions of its other branches are cancelled."""
+    failed = replace(node, phase=Phase.FAILED, error=error, stopped_in=node.phase, finished_at=at)
+    state = _stopped(state, f"step {step} failed: {error}", at)
+    return replace(
+        state,
+        status=RunStatus.FAILED,
+        error=f"{step}: {error}",
+        nodes={**state.nodes, step: failed},
+        updated_at=at,
+    )
+
+
+def _cancelled(state: RunState, event: e.RunCancelled) -> RunState:
+    if state.status.over:
+        raise StaleEvent(f"the run is {state.status.value} already")
+    why = f"cancelled by {event.by or 'an unnamed caller'}{': ' + event.reason if event.reason else ''}"
+    state = _stopped(state, f"run {why}", event.at)
+    return replace(state, status=RunStatus.CANCELLED, error=why, updated_at=event.at)
+
+
+def _retried(state: RunState, event: e.RunRetried) -> RunState:
+    """Set the stopped steps going where they stopped; only approvals and plain answers of theirs are kept."""
+    if state.status is not RunStatus.FAILED:
+        raise StaleEvent(f"the run is {state.status.value}, not failed")
+    kept = (InterruptStatus.APPROVED, InterruptStatus.ANSWERED)
+    nodes = dict(state.nodes)
+    for name, node in nodes.items():
+        if node.phase not in (Phase.FAILED, Phase.CANCELLED):
+            continue
+        slots = {}
+        for slot, interrupt_id in node.slots.items():
+            response = state.interrupts[interrupt_id].response
+            if response is not None and response.status in kept:
+                slots[slot] = interrupt_id
+        phase = Phase.RUNNING if node.stopped_in in (None, Phase.PARKED) else node.stopped_in
+        nodes[name] = replace(
+            node,
+            phase=phase,
+            slots=slots,
+            waits_for=(),
+            error=None,
+            stopped_in=None,
+            finished_at=None,
+            crashes=0,
+        )
+    state = replace(state, nodes=nodes, status=RunStatus.RUNNING, error=None, concluded=frozenset())
+    return settle_flow(state, event.at)
+
+
+def _stopped(state: RunState, why: str, at: datetime) -> RunState:
+    nodes = {
+        name: replace(node, phase=Phase.CANCELLED, stopped_in=node.phase, waits_for=(), finished_at=at)
+        if node.phase not in FINISHED and node.phase not in (Phase.WAITING, Phase.FAILED, Phase.CANCELLED)
+        else node
+        for name, node in state.nodes.items()
+    }
+    return replace(state, nodes=nodes, interrupts=_closed(state, why, at))
+
+
+def _closed(state: RunState, why: str, at: datetime, steps: frozenset[str] | None = None) -> dict[str, InterruptState]:
+    return {
+        key: _without_answer(interrupt, why, at)
+        if interrupt.response is None and (steps is None or interrupt.step in steps)
+        else interrupt
+        for key, interrupt in state.interrupts.items()
+    }
+
+
+def _without_answer(interrupt: InterruptState, why: str, at: datetime) -> InterruptState:
+    response = InterruptResponse(status=InterruptStatus.CANCELLED, interrupt_id=interrupt.request.id, responded_at=at)
+    return replace(interrupt, response=response, closed_why=why)
+
+
+def _move(state: RunState, step: str, node: NodeState, at: datetime) -> RunState:
+    return settle_flow(replace(state, nodes={**state.nodes, step: node}), at, step)
+
+
+def _in_phase(node: NodeState, phase: Phase, at: datetime) -> NodeState:
+    return replace(node, phase=phase, finished_at=at if phase in FINISHED else None)
+
+
+def _node(state: RunState, step: str, visit: int, *phases: Phase) -> NodeState:
+    node = state.nodes.get(step)
+    if node is None or node.visit != visit or node.phase not in phases:
+        raise StaleEvent(f"step {step}, visit {visit}, is not {' or '.join(phases)}")
+    return node
+
+
+def _interrupt(state: RunState, interrupt_id: str) -> InterruptState:
+    interrupt = state.interrupts.get(interrupt_id)
+    if interrupt is None:
+        raise StaleEvent(f"interrupt {interrupt_id} is not of this run")
+    return interrupt
+
+
+def _pending(state: RunState, interrupt_id: str) -> InterruptState:
+    interrupt = _interrupt(state, interrupt_id)
+    if interrupt.response is not None:
+        raise StaleEvent(f"interrupt {interrupt_id} is over")
+    return interrupt

@@ -1,0 +1,243 @@
+"""What can happen to a run: frozen values, stored as one row each, and never changed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import JsonValue, TypeAdapter
+from pydantic_core import from_json, to_json
+
+from spectra_bot.context import Slot
+from spectra_bot.graph import Shape
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run began, on the graph that it keeps."""
+
+    at: datetime
+    run_id: str
+    workflow: str
+    shape: Shape
+    inputs: dict[str, JsonValue]
+    requested_by: str | None = None
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhenJudged:
+    """A step's `when=` was evaluated."""
+
+    at: datetime
+    step: str
+    visit: int
+    verdict: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCompleted:
+    """A step returned its output; at a gate, with the option that was taken."""
+
+    at: datetime
+    step: str
+    visit: int
+    output: JsonValue = None
+    option: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSkipped:
+    """A step had nothing to do."""
+
+    at: datetime
+    step: str
+    visit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed:
+    """A step, its `when=` or its way back raised, and the run fails with it."""
+
+    at: datetime
+    step: str
+    visit: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackJudged:
+    """The ways back of a completed step were evaluated; `to` is the one taken, None goes on."""
+
+    at: datetime
+    step: str
+    visit: int
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptRaised:
+    """A step asked and stopped. `request` carries its stamps: id, deadline, digest."""
+
+    at: datetime
+    step: str
+    visit: int
+    slot: Slot
+    request: InterruptRequest
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptDelivered:
+    """A handler put the request in front of people; without a receipt there is nothing to settle."""
+
+    at: datetime
+    interrupt_id: str
+    handler: str
+    receipt: dict[str, JsonValue] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptAnswered:
+    """Someone decided; the response is as the judge left it."""
+
+    at: datetime
+    interrupt_id: str
+    response: InterruptResponse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptExpired:
+    """The deadline passed and nobody had decided."""
+
+    at: datetime
+    interrupt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptSettled:
+    """A handler showed people that the interrupt is over."""
+
+    at: datetime
+    interrupt_id: str
+    handler: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceStored:
+    """An effect was done and its result is kept for this visit."""
+
+    at: datetime
+    step: str
+    visit: int
+    key: str
+    value: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecovered:
+    """Another process took the run over because its owner died; these steps were running."""
+
+    at: datetime
+    steps: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCancelled:
+    """Someone ended the run."""
+
+    at: datetime
+    by: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRetried:
+    """Someone set a failed run going again."""
+
+    at: datetime
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConcluded:
+    """A handler told people how the run ended."""
+
+    at: datetime
+    handler: str
+
+
+Event = (
+    RunStarted
+    | WhenJudged
+    | StepCompleted
+    | StepSkipped
+    | StepFailed
+    | BackJudged
+    | InterruptRaised
+    | InterruptDelivered
+    | InterruptAnswered
+    | InterruptExpired
+    | InterruptSettled
+    | OnceStored
+    | RunRecovered
+    | RunCancelled
+    | RunRetried
+    | RunConcluded
+)
+
+_KINDS: Mapping[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        RunStarted,
+        WhenJudged,
+        StepCompleted,
+        StepSkipped,
+        StepFailed,
+        BackJudged,
+        InterruptRaised,
+        InterruptDelivered,
+        InterruptAnswered,
+        InterruptExpired,
+        InterruptSettled,
+        OnceStored,
+        RunRecovered,
+        RunCancelled,
+        RunRetried,
+        RunConcluded,
+    )
+}
+_adapters: dict[str, TypeAdapter[Event]] = {}
+
+
+def kind_of(event: Event) -> str:
+    """The word under which an event is stored."""
+    return type(event).__name__
+
+
+def dump(event: Event) -> bytes:
+    """An event as it is stored; a run's start names its shape by digest."""
+    if isinstance(event, RunStarted):
+        fields = {name: getattr(event, name) for name in RunStarted.__dataclass_fields__}
+        return to_json({**fields, "shape": event.shape.digest})
+    return to_json(event)
+
+
+def load(kind: str, body: str | bytes, shape_of: Callable[[str], Shape]) -> Event:
+    """The event that `dump` wrote.
+
+    Args:
+        shape_of: the shape of a digest.
+
+    Raises:
+        KeyError: a kind that this version does not know.
+    """
+    adapter = _adapters.get(kind)
+    if adapter is None:
+        adapter = _adapters[kind] = TypeAdapter(_KINDS[kind])
+    if kind == RunStarted.__name__:
+        fields = from_json(body)
+        return adapter.validate_python({**fields, "shape": shape_of(fields["shape"])})
+    return adapter.validate_json(body)

@@ -1,0 +1,64 @@
+"""How a run moves through its graph: which waiting step may go, and what that makes of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from spectra_bot.graph import Node, Shape
+from spectra_bot.machine.state import FINISHED, WORKING, NodeState, Phase, RunState
+from spectra_bot.runs import RunStatus
+
+
+def settle_flow(state: RunState, at: datetime, moved: str | None = None) -> RunState:
+    """Let every step go whose predecessors are done, and set the run's status by what is left.
+
+    Args:
+        moved: the one step that changed; None looks at all.
+    """
+    nodes = dict(state.nodes)
+    outputs = state.outputs
+    open_names = list(nodes) if moved is None else [moved, *state.shape.successors[moved]]
+    while open_names:
+        name = open_names.pop(0)
+        node = nodes[name]
+        if node.phase is Phase.WAITING:
+            phase = _next_phase(state.shape.by_name[name], nodes)
+            if phase is None:
+                continue
+            finished_at = at if phase is Phase.SKIPPED else None
+            nodes[name] = node = replace(node, phase=phase, started_at=at, finished_at=finished_at)
+        if node.phase is Phase.SKIPPED:
+            if name in outputs:
+                outputs = {key: value for key, value in outputs.items() if key != name}
+            open_names.extend(follower for follower in state.shape.successors[name] if follower not in open_names)
+    return replace(state, nodes=nodes, outputs=outputs, status=_status(state.shape, nodes), updated_at=at)
+
+
+def _next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
+    """What a waiting step becomes; None while a predecessor is not done."""
+    succeeded = not shape.edges
+    for edge in shape.edges:
+        source = nodes[edge.source]
+        if source.phase not in FINISHED:
+            return None
+        if source.phase is Phase.COMPLETED and source.took == edge.option:
+            succeeded = True
+    if not succeeded:
+        return Phase.SKIPPED
+    return Phase.JUDGING if shape.when else Phase.RUNNING
+
+
+def _status(shape: Shape, nodes: Mapping[str, NodeState]) -> RunStatus:
+    parked = False
+    unfinished = False
+    for node in nodes.values():
+        if node.phase in WORKING:
+            return RunStatus.RUNNING
+        parked = parked or node.phase is Phase.PARKED
+        unfinished = unfinished or node.phase not in FINISHED
+    if parked:
+        return RunStatus.INTERRUPTED
+    assert not unfinished, f"nothing moves, and yet it is not done: {shape}"  # noqa: S101  an invariant
+    return RunStatus.COMPLETED

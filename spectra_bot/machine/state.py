@@ -1,0 +1,119 @@
+"""Where a run stands: everything that decides what happens next, and nothing that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from spectra_bot.context import Question, Slot
+from spectra_bot.graph import Shape
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse
+from spectra_bot.runs import RunStatus
+
+
+class Phase(StrEnum):
+    """Where a step stands in its visit."""
+
+    WAITING = "waiting"
+    JUDGING = "judging"
+    RUNNING = "running"
+    PARKED = "parked"
+    DECIDING = "deciding"
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+WORKING = frozenset({Phase.JUDGING, Phase.RUNNING, Phase.DECIDING})
+"""Phases in which the engine has code to run."""
+FINISHED = frozenset({Phase.COMPLETED, Phase.SKIPPED})
+"""Phases that let the steps behind go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """One step in its newest visit."""
+
+    phase: Phase = Phase.WAITING
+    visit: int = 1
+    errors: int = 0
+    crashes: int = 0
+    took: str | None = None
+    """The option that a gate took, if it is routed; None: it went on."""
+    waits_for: tuple[str, ...] = ()
+    """The interrupts of its last execution; it runs again when none of them is pending."""
+    slots: Mapping[Slot, str] = field(default_factory=dict)
+    """The newest interrupt of each question of this visit."""
+    once: Mapping[str, JsonValue] = field(default_factory=dict)
+    stopped_in: Phase | None = None
+    """The phase in which it failed or was cancelled: where a retry sets in."""
+    error: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What a handler did with an interrupt."""
+
+    receipt: Mapping[str, JsonValue] | None
+    delivered_at: datetime
+    settled_at: datetime | None = None
+
+    @property
+    def settled(self) -> bool:
+        """The handler showed people that the interrupt is over."""
+        return self.settled_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptState:
+    """One interrupt, pending while it has no response."""
+
+    request: InterruptRequest
+    step: str
+    visit: int
+    slot: Slot
+    changes: int = 0
+    response: InterruptResponse | None = None
+    closed_why: str | None = None
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """A run, rebuilt at any time by applying its events in order."""
+
+    run_id: str
+    workflow: str
+    shape: Shape
+    inputs: Mapping[str, JsonValue]
+    requested_by: str | None
+    channel: str | None
+    created_at: datetime
+    updated_at: datetime
+    status: RunStatus
+    error: str | None = None
+    nodes: Mapping[str, NodeState]
+    outputs: Mapping[str, JsonValue] = field(default_factory=dict)
+    interrupts: Mapping[str, InterruptState] = field(default_factory=dict)
+    concluded: frozenset[str] = frozenset()
+
+    def pending(self) -> list[InterruptState]:
+        """The interrupts that wait for an answer, in the order they were asked."""
+        return [interrupt for interrupt in self.interrupts.values() if interrupt.response is None]
+
+    def questions(self, step: str) -> dict[Slot, Question]:
+        """What a step's context knows of its earlier questions in this visit."""
+        found = {}
+        for slot, interrupt_id in self.nodes[step].slots.items():
+            interrupt = self.interrupts[interrupt_id]
+            found[slot] = Question(
+                slot=slot, request=interrupt.request, response=interrupt.response, changes=interrupt.changes
+            )
+        return found

@@ -1,0 +1,180 @@
+"""What an engine needs of a place that keeps runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from spectra_bot.interrupts import InterruptRequest
+from spectra_bot.runs import RunStatus, RunSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """One event as text; its number follows from its place in the append."""
+
+    kind: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedInterrupt:
+    """A new pending interrupt; `event` is the index, in its append, of the event that holds the request."""
+
+    interrupt_id: str
+    event: int
+    created_at: str
+    deadline: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedInterrupt:
+    """A pending interrupt that is over now."""
+
+    interrupt_id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one append stores in one transaction: events, and the rows that show them."""
+
+    run_id: str
+    expected_seq: int
+    """How many events of the run the writer has seen; with more in the store the append is refused."""
+    events: Sequence[StoredEvent]
+    status: RunStatus
+    is_open: bool
+    """Something is left to do: a step, a question, a message to close."""
+    error: str | None
+    updated_at: str
+    opened: Sequence[OpenedInterrupt] = ()
+    closed: Sequence[ClosedInterrupt] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """The row of a run that begins."""
+
+    workflow: str
+    requested_by: str | None
+    created_at: str
+    shape_digest: str
+    shape: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A run that this owner owns now; `crashed` where its last owner died with it."""
+
+    run_id: str
+    epoch: int
+    crashed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How often an outbox entry was tried without success, and when it is due again."""
+
+    attempts: int
+    next_attempt_at: str
+    last_error: str
+
+
+AttemptKey = tuple[str, str, str]
+"""Interrupt id, handler, and what for: `deliver`, `settle`, `conclude`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """A process that owns runs: alive while its beat is younger than the lease."""
+
+    owner_id: str
+    boot_id: str
+    pid: int
+    lease_s: float
+
+
+class Store(Protocol):
+    """Keeps runs as event logs, with rows beside them for lists and claims. Each verb is one transaction."""
+
+    async def create(self, run: NewRun, change: Change, owner_id: str) -> bool:
+        """Store a run that begins, owned; False if the id is taken."""
+        ...
+
+    async def append(self, change: Change, *, owner_id: str, epoch: int) -> bool:
+        """Store what an owner did; False if the log has grown since, or the run has another owner by now."""
+        ...
+
+    async def append_from_outside(self, change: Change) -> bool:
+        """Store what someone else than the owner did, and leave the owner a note; False if the log has grown."""
+        ...
+
+    async def events(self, run_id: str, after: int = 0) -> list[tuple[int, str, str]]:
+        """The events of a run past a number, as (seq, kind, body)."""
+        ...
+
+    async def shape(self, digest: str) -> str:
+        """The stored shape of a digest."""
+        ...
+
+    async def claim(self, run_id: str, owner: Owner, now: float) -> Claim | None:
+        """Take a run that has no live owner; None if it has one, or is not there."""
+        ...
+
+    async def claim_orphans(self, workflows: Sequence[str], owner: Owner, now: float, limit: int) -> list[Claim]:
+        """Take the open runs of these workflows that have no live owner, oldest first."""
+        ...
+
+    async def owner_of(self, run_id: str) -> tuple[str | None, int] | None:
+        """Owner id and epoch of a run; None if there is no such run."""
+        ...
+
+    async def beat(self, owner: Owner, now: float) -> None:
+        """Say that an owner lives."""
+        ...
+
+    async def release(self, owner_id: str) -> None:
+        """Give up all runs of an owner, which is going."""
+        ...
+
+    async def noted(self, owner_id: str) -> list[str]:
+        """The owned runs to which someone else has appended since the last call."""
+        ...
+
+    async def data_version(self) -> int:
+        """A number that changes when another process has committed."""
+        ...
+
+    async def run_of(self, interrupt_id: str) -> str | None:
+        """The run that an interrupt belongs to."""
+        ...
+
+    async def due(self, owner_id: str, now: str, limit: int) -> list[tuple[str, str]]:
+        """Overdue pending interrupts of owned runs, as (run id, interrupt id)."""
+        ...
+
+    async def next_deadline(self, owner_id: str) -> str | None:
+        """When the first pending interrupt of an owned run is due."""
+        ...
+
+    async def summary(self, run_id: str) -> RunSummary | None:
+        """One run's line."""
+        ...
+
+    async def list_runs(self, status: RunStatus | None, workflow: str | None, limit: int) -> list[RunSummary]:
+        """The newest runs first."""
+        ...
+
+    async def list_pending(self, run_id: str | None, limit: int) -> list[InterruptRequest]:
+        """The pending interrupts, oldest first."""
+        ...
+
+    async def attempts(self, run_id: str) -> dict[AttemptKey, Attempt]:
+        """What the outbox has tried in vain for a run."""
+        ...
+
+    async def failed_attempt(self, run_id: str, key: AttemptKey, attempt: Attempt) -> None:
+        """Keep a failed try of the outbox."""
+        ...

@@ -1,0 +1,87 @@
+"""The SQL of the store, each change one statement that checks and sets."""
+
+CREATE_RUN = """
+    insert into runs (run_id, workflow, status, is_open, seq, owner, epoch, noted,
+                      requested_by, created_at, updated_at, error)
+    values (?, ?, ?, ?, ?, ?, 1, 0, ?, ?, ?, ?)
+    on conflict (run_id) do nothing
+"""
+ADD_SHAPE = "insert into shapes (digest, body) values (?, ?) on conflict (digest) do nothing"
+SHAPE = "select body from shapes where digest = ?"
+
+APPEND_AS_OWNER = """
+    update runs set seq = ?, status = ?, is_open = ?, error = ?, updated_at = ?, noted = 0
+     where run_id = ? and seq = ? and owner = ? and epoch = ?
+"""
+APPEND_FROM_OUTSIDE = """
+    update runs set seq = ?, status = ?, is_open = ?, error = ?, updated_at = ?, noted = 1
+     where run_id = ? and seq = ?
+"""
+ADD_EVENT = "insert into events (run_id, seq, kind, body) values (?, ?, ?, ?)"
+EVENTS = "select seq, kind, body from events where run_id = ? and seq > ? order by seq"
+
+OPEN_INTERRUPT = """
+    insert into interrupts (interrupt_id, run_id, seq, status, created_at, deadline)
+    values (?, ?, ?, 'pending', ?, ?)
+"""
+CLOSE_INTERRUPT = "update interrupts set status = ? where interrupt_id = ? and status = 'pending'"
+RUN_OF = "select run_id from interrupts where interrupt_id = ?"
+
+_IS_ORPHAN = """
+    (owner is null or owner not in (
+        select owner_id from owners where boot_id = :boot_id and beat between :since and :until))
+"""
+CLAIMABLE_RUN = f"select run_id, epoch, owner from runs where run_id = :run_id and {_IS_ORPHAN}"  # noqa: S608
+ORPHANS = f"""
+    select run_id, epoch, owner from runs
+     where is_open = 1 and workflow in (:workflows) and {_IS_ORPHAN}
+     order by run_id limit :limit
+"""  # noqa: S608  only constants are put in
+TAKE_RUN = "update runs set owner = ?, epoch = epoch + 1 where run_id = ?"
+OWNER_OF = "select owner, epoch from runs where run_id = ?"
+BEAT = """
+    insert into owners (owner_id, boot_id, pid, beat) values (?, ?, ?, ?)
+    on conflict (owner_id) do update set beat = excluded.beat
+"""
+RELEASE_RUNS = "update runs set owner = null where owner = ?"
+FORGET_OWNER = "delete from owners where owner_id = ?"
+NOTED = "update runs set noted = 0 where owner = ? and noted = 1 returning run_id"
+
+DUE = """
+    select i.run_id, i.interrupt_id from interrupts i join runs r on r.run_id = i.run_id
+     where r.owner = ? and i.status = 'pending' and i.deadline <= ? and i.deadline is not null
+     order by i.deadline limit ?
+"""
+NEXT_DEADLINE = """
+    select i.deadline from interrupts i join runs r on r.run_id = i.run_id
+     where r.owner = ? and i.status = 'pending' and i.deadline is not null
+     order by i.deadline limit 1
+"""
+
+_SUMMARY = """
+    select r.run_id, r.workflow, r.status, r.requested_by, r.created_at, r.updated_at, r.error,
+           (select count(*) from interrupts i where i.run_id = r.run_id and i.status = 'pending')
+      from runs r
+"""
+SUMMARY = _SUMMARY + " where r.run_id = ?"
+LIST_RUNS = (
+    _SUMMARY
+    + """
+     where (:status is null or r.status = :status) and (:workflow is null or r.workflow = :workflow)
+     order by r.created_at desc limit :limit
+"""
+)
+_PENDING = """
+    select e.body from interrupts i join events e on e.run_id = i.run_id and e.seq = i.seq
+     where i.status = 'pending'
+"""
+PENDING = _PENDING + " and :run_id is null order by i.created_at limit :limit"
+PENDING_OF_RUN = _PENDING + " and i.run_id = :run_id order by i.seq limit :limit"
+
+ATTEMPTS = "select interrupt_id, handler, purpose, attempts, next_attempt_at, last_error from attempts where run_id = ?"
+FAILED_ATTEMPT = """
+    insert into attempts (interrupt_id, handler, purpose, run_id, attempts, next_attempt_at, last_error)
+    values (?, ?, ?, ?, ?, ?, ?)
+    on conflict (interrupt_id, handler, purpose) do update set
+        attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
+"""

@@ -1,0 +1,244 @@
+"""Runs in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Self
+
+from pydantic_core import from_json
+
+from spectra_bot.interrupts import InterruptRequest
+from spectra_bot.runs import RunStatus, RunSummary
+from spectra_bot.store import queries as q
+from spectra_bot.store.connection import open_database
+from spectra_bot.store.port import Attempt, AttemptKey, Change, Claim, NewRun, Owner
+from spectra_bot.store.writer import Writer
+
+Row = tuple[object, ...]
+
+
+class SqliteStore:
+    """The `Store` on a SQLite file, or in memory; an async context manager.
+
+    Args:
+        path: the file, made with mode 0600 if it is not there; `:memory:` for a test.
+        read_only: open an existing file and change nothing.
+    """
+
+    def __init__(self, path: str, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._writer: Writer | None = None
+        self._known_shapes: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        self._writer = Writer(lambda: open_database(self._path, read_only=self._read_only))
+        await self._writer.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.writer.close()
+
+    @property
+    def writer(self) -> Writer:
+        """The thread that owns the connection."""
+        assert self._writer is not None, "the store is not open"  # noqa: S101  a mistake of the caller
+        return self._writer
+
+    async def create(self, run: NewRun, change: Change, owner_id: str) -> bool:
+        known = run.shape_digest in self._known_shapes
+
+        def work(connection: sqlite3.Connection) -> bool:
+            row = (
+                change.run_id,
+                run.workflow,
+                change.status,
+                change.is_open,
+                len(change.events),
+                owner_id,
+                run.requested_by,
+                run.created_at,
+                change.updated_at,
+                change.error,
+            )
+            if connection.execute(q.CREATE_RUN, row).rowcount == 0:
+                return False
+            if not known:
+                connection.execute(q.ADD_SHAPE, (run.shape_digest, run.shape))
+            _write_rows(connection, change)
+            return True
+
+        created = await self.writer.submit(work, writes=True)
+        if created:
+            self._known_shapes.add(run.shape_digest)
+        return created
+
+    async def append(self, change: Change, *, owner_id: str, epoch: int) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            row = (*_run_row(change), change.run_id, change.expected_seq, owner_id, epoch)
+            if connection.execute(q.APPEND_AS_OWNER, row).rowcount == 0:
+                return False
+            _write_rows(connection, change)
+            return True
+
+        return await self.writer.submit(work, writes=True)
+
+    async def append_from_outside(self, change: Change) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            row = (*_run_row(change), change.run_id, change.expected_seq)
+            if connection.execute(q.APPEND_FROM_OUTSIDE, row).rowcount == 0:
+                return False
+            _write_rows(connection, change)
+            return True
+
+        return await self.writer.submit(work, writes=True)
+
+    async def events(self, run_id: str, after: int = 0) -> list[tuple[int, str, str]]:
+        return [(int(str(seq)), str(kind), str(body)) for seq, kind, body in await self._rows(q.EVENTS, run_id, after)]
+
+    async def shape(self, digest: str) -> str:
+        [[body]] = await self._rows(q.SHAPE, digest)
+        return str(body)
+
+    async def claim(self, run_id: str, owner: Owner, now: float) -> Claim | None:
+        values = {"run_id": run_id, **_lives(owner, now)}
+
+        def work(connection: sqlite3.Connection) -> Claim | None:
+            found = connection.execute(q.CLAIMABLE_RUN, values).fetchall()
+            return next(iter(_claim(connection, found, owner)), None)
+
+        if not await self._rows(q.CLAIMABLE_RUN, **values):
+            return None
+        return await self.writer.submit(work, writes=True)
+
+    async def claim_orphans(self, workflows: Sequence[str], owner: Owner, now: float, limit: int) -> list[Claim]:
+        names = ", ".join(f":w{index}" for index in range(len(workflows)))
+        query = q.ORPHANS.replace(":workflows", names)
+        values = {f"w{index}": name for index, name in enumerate(workflows)}
+
+        def work(connection: sqlite3.Connection) -> list[Claim]:
+            found = connection.execute(query, {**_lives(owner, now), **values, "limit": limit}).fetchall()
+            return _claim(connection, found, owner)
+
+        if not await self._rows(query, **_lives(owner, now), **values, limit=1):
+            return []
+        return await self.writer.submit(work, writes=True)
+
+    async def owner_of(self, run_id: str) -> tuple[str | None, int] | None:
+        rows = await self._rows(q.OWNER_OF, run_id)
+        return (None if rows[0][0] is None else str(rows[0][0]), int(str(rows[0][1]))) if rows else None
+
+    async def beat(self, owner: Owner, now: float) -> None:
+        await self._write(q.BEAT, owner.owner_id, owner.boot_id, owner.pid, now)
+
+    async def release(self, owner_id: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(q.RELEASE_RUNS, (owner_id,))
+            connection.execute(q.FORGET_OWNER, (owner_id,))
+
+        await self.writer.submit(work, writes=True)
+
+    async def noted(self, owner_id: str) -> list[str]:
+        def work(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(q.NOTED, (owner_id,)).fetchall()
+
+        return [str(run_id) for (run_id,) in await self.writer.submit(work, writes=True)]
+
+    async def data_version(self) -> int:
+        [[version]] = await self._rows("pragma data_version")
+        return int(str(version))
+
+    async def run_of(self, interrupt_id: str) -> str | None:
+        rows = await self._rows(q.RUN_OF, interrupt_id)
+        return str(rows[0][0]) if rows else None
+
+    async def due(self, owner_id: str, now: str, limit: int) -> list[tuple[str, str]]:
+        return [(str(run), str(interrupt)) for run, interrupt in await self._rows(q.DUE, owner_id, now, limit)]
+
+    async def next_deadline(self, owner_id: str) -> str | None:
+        rows = await self._rows(q.NEXT_DEADLINE, owner_id)
+        return str(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    async def summary(self, run_id: str) -> RunSummary | None:
+        rows = await self._rows(q.SUMMARY, run_id)
+        return _summary(rows[0]) if rows else None
+
+    async def list_runs(self, status: RunStatus | None, workflow: str | None, limit: int) -> list[RunSummary]:
+        rows = await self._rows(q.LIST_RUNS, status=status, workflow=workflow, limit=limit)
+        return [_summary(row) for row in rows]
+
+    async def list_pending(self, run_id: str | None, limit: int) -> list[InterruptRequest]:
+        query = q.PENDING_OF_RUN if run_id is not None else q.PENDING
+        bodies = await self._rows(query, run_id=run_id, limit=limit)
+        return [InterruptRequest.model_validate(from_json(str(body))["request"]) for (body,) in bodies]
+
+    async def attempts(self, run_id: str) -> dict[AttemptKey, Attempt]:
+        rows = await self._rows(q.ATTEMPTS, run_id)
+        return {
+            (str(interrupt_id), str(handler), str(purpose)): Attempt(
+                attempts=int(str(count)), next_attempt_at=str(next_at), last_error=str(error)
+            )
+            for interrupt_id, handler, purpose, count, next_at, error in rows
+        }
+
+    async def failed_attempt(self, run_id: str, key: AttemptKey, attempt: Attempt) -> None:
+        await self._write(q.FAILED_ATTEMPT, *key, run_id, attempt.attempts, attempt.next_attempt_at, attempt.last_error)
+
+    async def _rows(self, query: str, *values: object, **named: object) -> list[Row]:
+        def work(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(query, named or values).fetchall()
+
+        return await self.writer.submit(work, writes=False)
+
+    async def _write(self, query: str, *values: object) -> int:
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute(query, values).rowcount
+
+        return await self.writer.submit(work, writes=True)
+
+
+def _run_row(change: Change) -> Row:
+    seq = change.expected_seq + len(change.events)
+    return seq, change.status, change.is_open, change.error, change.updated_at
+
+
+def _write_rows(connection: sqlite3.Connection, change: Change) -> None:
+    first = change.expected_seq + 1
+    connection.executemany(
+        q.ADD_EVENT,
+        [(change.run_id, first + index, event.kind, event.body) for index, event in enumerate(change.events)],
+    )
+    for opened in change.opened:
+        row = (opened.interrupt_id, change.run_id, first + opened.event, opened.created_at, opened.deadline)
+        connection.execute(q.OPEN_INTERRUPT, row)
+    for closed in change.closed:
+        connection.execute(q.CLOSE_INTERRUPT, (closed.status, closed.interrupt_id))
+
+
+def _lives(owner: Owner, now: float) -> dict[str, object]:
+    return {"boot_id": owner.boot_id, "since": now - owner.lease_s, "until": now + owner.lease_s}
+
+
+def _claim(connection: sqlite3.Connection, found: Sequence[Row], owner: Owner) -> list[Claim]:
+    connection.executemany(q.TAKE_RUN, [(owner.owner_id, run_id) for run_id, _, _ in found])
+    return [
+        Claim(run_id=str(run_id), epoch=int(str(epoch)) + 1, crashed=before is not None)
+        for run_id, epoch, before in found
+    ]
+
+
+def _summary(row: Row) -> RunSummary:
+    run_id, workflow, status, requested_by, created_at, updated_at, error, pending = row
+    return RunSummary.model_validate(
+        {
+            "run_id": run_id,
+            "workflow": workflow,
+            "status": status,
+            "requested_by": requested_by,
+            "created_at": created_at,
+            "updated_at": updated_at,
+            "error": error,
+            "pending": pending,
+        }
+    )

@@ -1,0 +1,149 @@
+"""The store's own thread: jobs that wait together are committed together, and one that is alone does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlite_utils import Database
+
+from spectra_bot.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+MAX_GROUP = 512
+"""As many jobs as one transaction takes."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class _Job(Generic[Result]):
+    work: Callable[[sqlite3.Connection], Result]
+    writes: bool
+    future: asyncio.Future[Result]
+    result: Result | None = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Runs jobs on a thread that alone touches the connection.
+
+    A job must either change nothing and return, or change what it means to: when one raises, its whole group is
+    rolled back and each job of it runs again in a transaction of its own.
+    """
+
+    def __init__(self, open_database: Callable[[], Database]) -> None:
+        self._open_database = open_database
+        self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._work, name="spectra-store", daemon=True)
+        self._closed = False
+        self.commits = 0
+        """How many transactions were committed, for benchmarks."""
+
+    async def open(self) -> None:
+        """Start the thread and open the database on it.
+
+        Raises:
+            StoreError: the database can't be opened.
+        """
+        self._thread.start()
+        await self._opened
+
+    def submit(self, work: Callable[[sqlite3.Connection], Result], *, writes: bool) -> asyncio.Future[Result]:
+        """Queue a job; its result comes after the commit of the group it was in."""
+        if self._closed:
+            raise StoreError("the store is closed")
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self._jobs.put(_Job(work, writes, future))  # type: ignore[arg-type]  # a queue of jobs of any result
+        return future
+
+    async def close(self) -> None:
+        """Carry out what is queued, close the database, end the thread."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        try:
+            database = self._open_database()
+        except Exception as error:  # noqa: BLE001  handed to whoever opens the store
+            self._loop.call_soon_threadsafe(_fail, self._opened, error)
+            return
+        self._loop.call_soon_threadsafe(self._opened.set_result, None)
+        connection = database.conn
+        try:
+            while (group := self._next_group()) is not None:
+                self._carry_out(connection, group)
+                self._loop.call_soon_threadsafe(_deliver, group)
+        except RuntimeError:
+            logger.exception("event loop closed before its store")
+        finally:
+            connection.close()
+
+    def _next_group(self) -> list[_Job[object]] | None:
+        job = self._jobs.get()
+        group: list[_Job[object]] = []
+        while job is not None:
+            group.append(job)
+            if len(group) == MAX_GROUP or self._jobs.empty():
+                return group
+            job = self._jobs.get_nowait()
+        if group:
+            self._jobs.put(None)
+            return group
+        return None
+
+    def _carry_out(self, connection: sqlite3.Connection, group: list[_Job[object]]) -> None:
+        try:
+            self._transact(connection, group)
+        except Exception as error:  # noqa: BLE001  each job is told its own
+            if len(group) == 1:
+                group[0].error = _translated(error)
+                return
+            for job in group:
+                self._carry_out(connection, [job])
+
+    def _transact(self, connection: sqlite3.Connection, group: list[_Job[object]]) -> None:
+        if not any(job.writes for job in group):
+            for job in group:
+                job.result = job.work(connection)
+            return
+        connection.execute("begin immediate")
+        try:
+            for job in group:
+                job.result = job.work(connection)
+            connection.execute("commit")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            raise
+        self.commits += 1
+
+
+def _translated(error: Exception) -> Exception:
+    return StoreError(f"database: {error}") if isinstance(error, sqlite3.Error) else error
+
+
+def _deliver(group: list[_Job[object]]) -> None:
+    for job in group:
+        if job.future.done():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
+
+
+def _fail(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
