@@ -56,7 +56,7 @@ class Workflow:
         self.approvers = tuple(approvers)
         self.channel = channel
         self._declared: list[Declared] = []
-        self._bodies: dict[str, Step | StepFunction] = {}
+        self._bodies: dict[str, StepFunction] = {}
         self._conditions: dict[str, Condition] = {}
         self._backs: list[_Back] = []
 
@@ -106,7 +106,6 @@ class Workflow:
         _check_name("step", name)
         if name in self._bodies:
             raise DefinitionError(f"workflow {self.name}: there are two steps named {name!r}")
-        self._check_body(name, step)
         gate = step if isinstance(step, HumanGateStep) else None
         self._declared.append(
             Declared(
@@ -117,7 +116,7 @@ class Workflow:
                 routes=tuple(gate.routes.items()) if gate else (),
             )
         )
-        self._bodies[name] = step
+        self._bodies[name] = self._body_of(name, step)
         if when is not None:
             self._conditions[name] = when
 
@@ -136,7 +135,7 @@ class Workflow:
         except DefinitionError as error:
             raise DefinitionError(f"workflow {self.name}: {error}") from error
 
-    def body(self, step: str) -> Step | StepFunction | None:
+    def body(self, step: str) -> StepFunction | None:
         """The code of a step; None where the workflow has no such step any more."""
         return self._bodies.get(step)
 
@@ -176,8 +175,8 @@ class Workflow:
         except ValidationError as error:
             raise InvalidInputsError(self.name, problems(error)) from error
 
-    def _check_body(self, name: str, step: object) -> None:
-        execute = getattr(step, "execute", step)
+    def _body_of(self, name: str, step: Step | StepFunction) -> StepFunction:
+        execute = step.execute if isinstance(step, Step) else step
         if isinstance(step, type):
             raise DefinitionError(f"workflow {self.name}, step {name!r}: add an instance, {step.__name__}(...)")
         if isinstance(step, Step) and type(step).execute is Step.execute:
@@ -187,6 +186,7 @@ class Workflow:
                 f"workflow {self.name}, step {name!r}: a step is an async function or a Step; "
                 "blocking work goes into asyncio.to_thread"
             )
+        return execute
 
 
 def _check_name(what: str, name: str) -> None:

@@ -15,7 +15,7 @@ from spectra_bot.interrupts import InterruptException, InterruptRequest
 from spectra_bot.json_values import to_json_value
 from spectra_bot.machine import RunState
 from spectra_bot.machine import events as e
-from spectra_bot.steps import Step, StepResult, StepStatus
+from spectra_bot.steps import StepResult, StepStatus
 from spectra_bot.workflow import Condition, StepFunction, Workflow
 
 logger = logging.getLogger(__name__)
@@ -126,11 +126,10 @@ class Execution:
         )
 
 
-async def _result_of(body: Step | StepFunction, context: StepContext) -> StepResult:
+async def _result_of(body: StepFunction, context: StepContext) -> StepResult:
     """What a step returned or raised, as one value; the one place that catches a question."""
     try:
-        execute = body.execute if isinstance(body, Step) else body
-        value: object = await execute(context)
+        value = await body(context)
     except InterruptException as interrupt:
         context.raised(interrupt.request)
         return StepResult(status=StepStatus.INTERRUPTED)

@@ -9,7 +9,7 @@ from typing import assert_never
 from spectra_bot.interrupts import InterruptResponse, InterruptStatus
 from spectra_bot.machine import events as e
 from spectra_bot.machine.flow import settle_flow
-from spectra_bot.machine.state import FINISHED, Delivery, InterruptState, NodeState, Phase, RunState
+from spectra_bot.machine.state import Delivery, InterruptState, NodeState, Phase, RunState, evolve
 from spectra_bot.runs import RunStatus
 
 MAX_VISITS = 100
@@ -60,7 +60,7 @@ def apply(state: RunState, event: e.Event) -> RunState:
             return _move(state, event.step, _in_phase(node, Phase.SKIPPED, event.at), event.at)
         case e.StepFailed():
             node = _node(state, event.step, event.visit, Phase.RUNNING, Phase.JUDGING, Phase.DECIDING)
-            return _fail(state, event.step, replace(node, errors=node.errors + 1), event.error, event.at)
+            return _fail(state, event.step, evolve(node, errors=node.errors + 1), event.error, event.at)
         case e.BackJudged():
             return _back_judged(state, event)
         case e.InterruptRaised():
@@ -80,8 +80,8 @@ def apply(state: RunState, event: e.Event) -> RunState:
             return _deliver(state, event.interrupt_id, event.handler, replace(before, settled_at=event.at), event.at)
         case e.OnceStored():
             node = _node(state, event.step, event.visit, *Phase)
-            node = replace(node, once={**node.once, event.key: event.value})
-            return replace(state, nodes={**state.nodes, event.step: node}, updated_at=event.at)
+            node = evolve(node, once={**node.once, event.key: event.value})
+            return evolve(state, nodes={**state.nodes, event.step: node}, updated_at=event.at)
         case e.RunRecovered():
             return _recovered(state, event)
         case e.RunCancelled():
@@ -89,7 +89,7 @@ def apply(state: RunState, event: e.Event) -> RunState:
         case e.RunRetried():
             return _retried(state, event)
         case e.RunConcluded():
-            return replace(state, concluded=state.concluded | {event.handler}, updated_at=event.at)
+            return evolve(state, concluded=state.concluded | {event.handler}, updated_at=event.at)
         case e.RunStarted():
             raise StaleEvent("the run has started already")
         case _:
@@ -109,13 +109,13 @@ def timed_out(interrupt: InterruptState, at: datetime) -> InterruptResponse:
 def _step_completed(state: RunState, event: e.StepCompleted) -> RunState:
     node = _node(state, event.step, event.visit, Phase.RUNNING)
     shape = state.shape.by_name[event.step]
-    state = replace(state, outputs={**state.outputs, event.step: event.output})
+    state = evolve(state, outputs={**state.outputs, event.step: event.output})
     route = next((route for route in shape.routes if route.option == event.option), None)
     if route is not None and route.back:
-        done = _in_phase(replace(node, took=route.option), Phase.COMPLETED, event.at)
-        return _go_back(replace(state, nodes={**state.nodes, event.step: done}), route.to, event.step, event.at)
+        done = _in_phase(evolve(node, took=route.option), Phase.COMPLETED, event.at)
+        return _go_back(evolve(state, nodes={**state.nodes, event.step: done}), route.to, event.step, event.at)
     phase = Phase.DECIDING if shape.backs else Phase.COMPLETED
-    node = replace(node, took=route.option if route else None)
+    node = evolve(node, took=route.option if route else None)
     return _move(state, event.step, _in_phase(node, phase, event.at), event.at)
 
 
@@ -123,7 +123,7 @@ def _back_judged(state: RunState, event: e.BackJudged) -> RunState:
     node = _in_phase(_node(state, event.step, event.visit, Phase.DECIDING), Phase.COMPLETED, event.at)
     if event.to is None:
         return _move(state, event.step, node, event.at)
-    return _go_back(replace(state, nodes={**state.nodes, event.step: node}), event.to, event.step, event.at)
+    return _go_back(evolve(state, nodes={**state.nodes, event.step: node}), event.to, event.step, event.at)
 
 
 def _go_back(state: RunState, target: str, source: str, at: datetime) -> RunState:
@@ -131,11 +131,11 @@ def _go_back(state: RunState, target: str, source: str, at: datetime) -> RunStat
     affected = state.shape.behind[target]
     visit = state.nodes[target].visit + 1
     if visit > MAX_VISITS:
-        node = replace(state.nodes[source], phase=Phase.RUNNING)
+        node = evolve(state.nodes[source], phase=Phase.RUNNING)
         return _fail(state, source, node, f"{target} was visited {MAX_VISITS} times; its loop has no end", at)
     interrupts = _closed(state, f"{source} went back to {target}", at, steps=affected)
     nodes = {name: NodeState(visit=node.visit + 1) if name in affected else node for name, node in state.nodes.items()}
-    return settle_flow(replace(state, nodes=nodes, interrupts=interrupts, updated_at=at), at)
+    return settle_flow(evolve(state, nodes=nodes, interrupts=interrupts, updated_at=at), at)
 
 
 def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
@@ -150,29 +150,29 @@ def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
     interrupts[request.id] = InterruptState(
         request=request, step=event.step, visit=event.visit, slot=event.slot, changes=event.changes
     )
-    node = replace(
+    node = evolve(
         node,
         phase=Phase.PARKED,
         waits_for=(*(node.waits_for if node.phase is Phase.PARKED else ()), request.id),
         slots={**node.slots, event.slot: request.id},
     )
-    return _move(replace(state, interrupts=interrupts), event.step, node, event.at)
+    return _move(evolve(state, interrupts=interrupts), event.step, node, event.at)
 
 
 def _close(state: RunState, interrupt: InterruptState, response: InterruptResponse, at: datetime) -> RunState:
     """Give a pending interrupt its response; its step runs again when it waits for no other."""
-    interrupts = {**state.interrupts, interrupt.request.id: replace(interrupt, response=response)}
-    state = replace(state, interrupts=interrupts)
+    interrupts = {**state.interrupts, interrupt.request.id: evolve(interrupt, response=response)}
+    state = evolve(state, interrupts=interrupts)
     node = state.nodes[interrupt.step]
     if node.phase is Phase.PARKED and all(interrupts[waiting].response for waiting in node.waits_for):
-        node = replace(node, phase=Phase.RUNNING, waits_for=())
+        node = evolve(node, phase=Phase.RUNNING, waits_for=())
     return _move(state, interrupt.step, node, at)
 
 
 def _deliver(state: RunState, interrupt_id: str, handler: str, delivery: Delivery, at: datetime) -> RunState:
     interrupt = _interrupt(state, interrupt_id)
-    interrupt = replace(interrupt, deliveries={**interrupt.deliveries, handler: delivery})
-    return replace(state, interrupts={**state.interrupts, interrupt_id: interrupt}, updated_at=at)
+    interrupt = evolve(interrupt, deliveries={**interrupt.deliveries, handler: delivery})
+    return evolve(state, interrupts={**state.interrupts, interrupt_id: interrupt}, updated_at=at)
 
 
 def _recovered(state: RunState, event: e.RunRecovered) -> RunState:
@@ -180,8 +180,8 @@ def _recovered(state: RunState, event: e.RunRecovered) -> RunState:
     for name in event.steps:
         node = nodes[name]
         if node.phase is Phase.RUNNING:
-            nodes[name] = replace(node, crashes=node.crashes + 1)
-    state = replace(state, nodes=nodes, updated_at=event.at)
+            nodes[name] = evolve(node, crashes=node.crashes + 1)
+    state = evolve(state, nodes=nodes, updated_at=event.at)
     for name in event.steps:
         if nodes[name].crashes >= MAX_CRASHES and nodes[name].phase is Phase.RUNNING:
             error = f"its process died under it {MAX_CRASHES} times; see what it does to its process, then retry"
@@ -191,9 +191,9 @@ def _recovered(state: RunState, event: e.RunRecovered) -> RunState:
 
 def _fail(state: RunState, step: str, node: NodeState, error: str, at: datetime) -> RunState:
     """End the run: the running steps and the open questions of its other branches are cancelled."""
-    failed = replace(node, phase=Phase.FAILED, error=error, stopped_in=node.phase, finished_at=at)
+    failed = evolve(node, phase=Phase.FAILED, error=error, stopped_in=node.phase, finished_at=at)
     state = _stopped(state, f"step {step} failed: {error}", at)
-    return replace(
+    return evolve(
         state,
         status=RunStatus.FAILED,
         error=f"{step}: {error}",
@@ -207,7 +207,7 @@ def _cancelled(state: RunState, event: e.RunCancelled) -> RunState:
         raise StaleEvent(f"the run is {state.status.value} already")
     why = f"cancelled by {event.by or 'an unnamed caller'}{': ' + event.reason if event.reason else ''}"
     state = _stopped(state, f"run {why}", event.at)
-    return replace(state, status=RunStatus.CANCELLED, error=why, updated_at=event.at)
+    return evolve(state, status=RunStatus.CANCELLED, error=why, updated_at=event.at)
 
 
 def _retried(state: RunState, event: e.RunRetried) -> RunState:
@@ -225,7 +225,7 @@ def _retried(state: RunState, event: e.RunRetried) -> RunState:
             if response is not None and response.status in kept:
                 slots[slot] = interrupt_id
         phase = Phase.RUNNING if node.stopped_in in (None, Phase.PARKED) else node.stopped_in
-        nodes[name] = replace(
+        nodes[name] = evolve(
             node,
             phase=phase,
             slots=slots,
@@ -235,18 +235,18 @@ def _retried(state: RunState, event: e.RunRetried) -> RunState:
             finished_at=None,
             crashes=0,
         )
-    state = replace(state, nodes=nodes, status=RunStatus.RUNNING, error=None, concluded=frozenset())
+    state = evolve(state, nodes=nodes, status=RunStatus.RUNNING, error=None, concluded=frozenset())
     return settle_flow(state, event.at)
 
 
 def _stopped(state: RunState, why: str, at: datetime) -> RunState:
     nodes = {
-        name: replace(node, phase=Phase.CANCELLED, stopped_in=node.phase, waits_for=(), finished_at=at)
-        if node.phase not in FINISHED and node.phase not in (Phase.WAITING, Phase.FAILED, Phase.CANCELLED)
+        name: evolve(node, phase=Phase.CANCELLED, stopped_in=node.phase, waits_for=(), finished_at=at)
+        if node.is_working or node.phase is Phase.PARKED
         else node
         for name, node in state.nodes.items()
     }
-    return replace(state, nodes=nodes, interrupts=_closed(state, why, at))
+    return evolve(state, nodes=nodes, interrupts=_closed(state, why, at))
 
 
 def _closed(state: RunState, why: str, at: datetime, steps: frozenset[str] | None = None) -> dict[str, InterruptState]:
@@ -260,15 +260,16 @@ def _closed(state: RunState, why: str, at: datetime, steps: frozenset[str] | Non
 
 def _without_answer(interrupt: InterruptState, why: str, at: datetime) -> InterruptState:
     response = InterruptResponse(status=InterruptStatus.CANCELLED, interrupt_id=interrupt.request.id, responded_at=at)
-    return replace(interrupt, response=response, closed_why=why)
+    return evolve(interrupt, response=response, closed_why=why)
 
 
 def _move(state: RunState, step: str, node: NodeState, at: datetime) -> RunState:
-    return settle_flow(replace(state, nodes={**state.nodes, step: node}), at, step)
+    return settle_flow(evolve(state, nodes={**state.nodes, step: node}), at, step)
 
 
 def _in_phase(node: NodeState, phase: Phase, at: datetime) -> NodeState:
-    return replace(node, phase=phase, finished_at=at if phase in FINISHED else None)
+    finished = phase is Phase.COMPLETED or phase is Phase.SKIPPED
+    return evolve(node, phase=phase, finished_at=at if finished else None)
 
 
 def _node(state: RunState, step: str, visit: int, *phases: Phase) -> NodeState:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from spectra_bot.graph import Node, Shape
-from spectra_bot.machine.state import FINISHED, WORKING, NodeState, Phase, RunState
+from spectra_bot.machine.state import NodeState, Phase, RunState, evolve
 from spectra_bot.runs import RunStatus
+
+COMPLETED, SKIPPED, PARKED = Phase.COMPLETED, Phase.SKIPPED, Phase.PARKED
+RUNNING, JUDGING, DECIDING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING
 
 
 def settle_flow(state: RunState, at: datetime, moved: str | None = None) -> RunState:
@@ -28,12 +30,12 @@ def settle_flow(state: RunState, at: datetime, moved: str | None = None) -> RunS
             if phase is None:
                 continue
             finished_at = at if phase is Phase.SKIPPED else None
-            nodes[name] = node = replace(node, phase=phase, started_at=at, finished_at=finished_at)
+            nodes[name] = node = evolve(node, phase=phase, started_at=at, finished_at=finished_at)
         if node.phase is Phase.SKIPPED:
             if name in outputs:
                 outputs = {key: value for key, value in outputs.items() if key != name}
             open_names.extend(follower for follower in state.shape.successors[name] if follower not in open_names)
-    return replace(state, nodes=nodes, outputs=outputs, status=_status(state.shape, nodes), updated_at=at)
+    return evolve(state, nodes=nodes, outputs=outputs, status=_status(state.shape, nodes), updated_at=at)
 
 
 def _next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
@@ -41,7 +43,7 @@ def _next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
     succeeded = not shape.edges
     for edge in shape.edges:
         source = nodes[edge.source]
-        if source.phase not in FINISHED:
+        if not source.is_finished:
             return None
         if source.phase is Phase.COMPLETED and source.took == edge.option:
             succeeded = True
@@ -51,14 +53,15 @@ def _next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
 
 
 def _status(shape: Shape, nodes: Mapping[str, NodeState]) -> RunStatus:
+    done = True
     parked = False
-    unfinished = False
     for node in nodes.values():
-        if node.phase in WORKING:
+        phase = node.phase
+        if phase is COMPLETED or phase is SKIPPED:
+            continue
+        if phase is RUNNING or phase is JUDGING or phase is DECIDING:
             return RunStatus.RUNNING
-        parked = parked or node.phase is Phase.PARKED
-        unfinished = unfinished or node.phase not in FINISHED
-    if parked:
-        return RunStatus.INTERRUPTED
-    assert not unfinished, f"nothing moves, and yet it is not done: {shape}"  # noqa: S101  an invariant
-    return RunStatus.COMPLETED
+        done = False
+        parked = parked or phase is PARKED
+    assert done or parked, f"nothing moves, and yet it is not done: {shape}"  # noqa: S101  an invariant
+    return RunStatus.COMPLETED if done else RunStatus.INTERRUPTED

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from pydantic import JsonValue
 
@@ -29,13 +30,23 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
 
 
-WORKING = frozenset({Phase.JUDGING, Phase.RUNNING, Phase.DECIDING})
-"""Phases in which the engine has code to run."""
-FINISHED = frozenset({Phase.COMPLETED, Phase.SKIPPED})
-"""Phases that let the steps behind go on."""
+_Value = TypeVar("_Value", bound="NodeState | RunState | InterruptState")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def evolve(value: _Value, **changes: object) -> _Value:
+    """A copy with other values in some fields: `dataclasses.replace`, at a tenth of its time.
+
+    An event takes several copies, so this is most of what `apply` costs. It needs a class without slots, and checks
+    no names.
+    """
+    copy = object.__new__(type(value))
+    fields = copy.__dict__
+    fields.update(value.__dict__)
+    fields.update(changes)
+    return copy
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeState:
     """One step in its newest visit."""
 
@@ -56,6 +67,16 @@ class NodeState:
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
+    @property
+    def is_finished(self) -> bool:
+        """The steps behind it may go on."""
+        return self.phase is Phase.COMPLETED or self.phase is Phase.SKIPPED
+
+    @property
+    def is_working(self) -> bool:
+        """The engine has code of it to run."""
+        return self.phase is Phase.RUNNING or self.phase is Phase.JUDGING or self.phase is Phase.DECIDING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
@@ -71,7 +92,7 @@ class Delivery:
         return self.settled_at is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class InterruptState:
     """One interrupt, pending while it has no response."""
 
@@ -85,7 +106,7 @@ class InterruptState:
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RunState:
     """A run, rebuilt at any time by applying its events in order."""
 

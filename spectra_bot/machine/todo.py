@@ -63,6 +63,8 @@ class Conclude:
     handler: str
 
 
+RUNNING, JUDGING, DECIDING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING
+
 Command = RunStep | JudgeWhen | JudgeBack | Deliver | ArmTimer | Settle | Conclude
 
 
@@ -71,15 +73,13 @@ def todo(state: RunState) -> list[Command]:
     commands: list[Command] = []
     if not state.status.over:
         for name, node in state.nodes.items():
-            match node.phase:
-                case Phase.RUNNING:
-                    commands.append(RunStep(name, node.visit))
-                case Phase.JUDGING:
-                    commands.append(JudgeWhen(name, node.visit))
-                case Phase.DECIDING:
-                    commands.append(JudgeBack(name, node.visit))
-                case _:
-                    pass
+            phase = node.phase
+            if phase is RUNNING:
+                commands.append(RunStep(name, node.visit))
+            elif phase is JUDGING:
+                commands.append(JudgeWhen(name, node.visit))
+            elif phase is DECIDING:
+                commands.append(JudgeBack(name, node.visit))
     newest: dict[str, str] = {}
     for interrupt_id, interrupt in state.interrupts.items():
         if interrupt.response is None:
