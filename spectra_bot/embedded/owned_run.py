@@ -46,8 +46,9 @@ MAX_RETRY_S = 5.0
 @dataclass(frozen=True, slots=True)
 class _Proposal:
     propose: Propose
-    future: asyncio.Future[Any] | None
-    """None: the result of a command, which must be stored however long the store fails."""
+    future: asyncio.Future[Any] | None = None
+    command: Command | None = None
+    """The command whose result this is, which must be stored however long the store fails."""
 
 
 class Outbox(Protocol):
@@ -114,6 +115,8 @@ class OwnedRun:
         self._pump_task: asyncio.Task[None] | None = None
         self._closing = False
         self._tasks: dict[Command, asyncio.Task[None]] = {}
+        self._reported: set[Command] = set()
+        """Commands whose results wait to be stored; the state still asks for them."""
         self._ending: dict[asyncio.Task[None], Command] = {}
         """Cancelled tasks that still clean up; their command does not start again before they are done."""
         self._watchers: list[asyncio.Future[None]] = []
@@ -252,6 +255,8 @@ class OwnedRun:
                 return
         for proposal, outcome in outcomes:
             _settle_future(proposal.future, outcome)
+            if proposal.command is not None:
+                self._reported.discard(proposal.command)
         if events:
             for event in events:
                 self._tell_event(event)
@@ -312,7 +317,7 @@ class OwnedRun:
                 task.cancel()
                 self._ending[task] = command
         for command in wanted:
-            if command not in self._tasks and self._may_start(command):
+            if command not in self._tasks and command not in self._reported and self._may_start(command):
                 task = asyncio.create_task(self._carry_out(command))
                 task.add_done_callback(self._ended)
                 self._tasks[command] = task
@@ -347,7 +352,8 @@ class OwnedRun:
         # From here on the command is a result that waits to be stored, and cancelling it would undo nothing.
         if self._tasks.pop(command, None) is None or self.lost:
             return
-        self._inbox.append(_Proposal(lambda _: (events, None), None))
+        self._reported.add(command)
+        self._inbox.append(_Proposal(lambda _: (events, None), command=command))
         if self._pump_task is None:
             self._pump_task = asyncio.current_task()
             await self._pump()
@@ -397,7 +403,7 @@ class _StepEffects:
 def _refuse(proposal: _Proposal, error: Exception) -> bool:
     """Tell a proposer that its change was not stored; False where nobody waits to be told."""
     _settle_future(proposal.future, error)
-    return proposal.future is not None
+    return proposal.command is None
 
 
 def _settle_future(future: asyncio.Future[Any] | None, outcome: object) -> None:

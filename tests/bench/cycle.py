@@ -123,7 +123,10 @@ def figures(folder: Path, seconds: float) -> Iterator[str]:
     yield f"bare loop, 100 steps a commit   {grouped:10,.0f} steps/s"
     for at_once, beside, name in ((1, alone, "a commit a step"), (100, grouped, "grouped")):
         rate = asyncio.run(steps_a_second(folder / f"chain-{at_once}.db", seconds, at_once))
-        yield f"{at_once:3} run(s) at once               {rate:10,.0f} steps/s   {rate / beside:6.2f} of the bare loop, {name}"
+        yield (
+            f"{at_once:3} run(s) at once               {rate:10,.0f} steps/s   "
+            f"{rate / beside:6.2f} of the bare loop, {name}"
+        )
     for at_once in (1, 100):
         rate, resumes = asyncio.run(cycles_a_second(folder / f"approval-{at_once}.db", seconds, at_once))
         percentiles = statistics.quantiles(resumes, n=100)
