@@ -209,7 +209,7 @@ async def test_resume_without_an_id_names_what_is_pending_when_it_is_ambiguous(o
     runner = await open_runner(workflow)
     asked = await runner.run("branches")
 
-    with pytest.raises(AmbiguousInterruptError, match="Left.*Right"):
+    with pytest.raises(AmbiguousInterruptError, match=r"Left.*Right"):
         await runner.resume(asked.run_id, APPROVED)
 
     assert len((await runner.get(asked.run_id)).pending) == 2

@@ -1,0 +1,178 @@
+"""The store on real files: what it opens, what it refuses, and what is committed together."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from spectra_bot import InterruptRequest, RunStatus, StepContext, StoreError, Workflow, WorkflowRunner
+from spectra_bot.store import SqliteStore
+from spectra_bot.store.connection import open_database
+from spectra_bot.store.schema import APPLICATION_ID, SCHEMA_VERSION
+from spectra_bot.store.writer import Writer
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "spectra.db"
+
+
+async def test_file_of_another_program_is_refused_and_not_touched(path: Path) -> None:
+    other = sqlite3.connect(path)
+    other.execute("create table letters (body text)")
+    other.commit()
+    other.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StoreError, match="made by another program"):
+        async with SqliteStore(str(path)):
+            pass
+
+    assert path.read_bytes() == before
+
+
+async def test_file_that_is_no_database_is_refused_and_not_touched(path: Path) -> None:
+    path.write_bytes(b"a letter, and no database" * 100)
+    before = path.read_bytes()
+
+    with pytest.raises(StoreError, match="not a database"):
+        async with SqliteStore(str(path)):
+            pass
+
+    assert path.read_bytes() == before
+
+
+async def test_newer_schema_is_refused_by_its_number(path: Path) -> None:
+    async with SqliteStore(str(path)):
+        pass
+    newer = sqlite3.connect(path)
+    newer.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
+    newer.close()
+
+    with pytest.raises(StoreError, match=f"version {SCHEMA_VERSION + 1}.*update spectra-bot"):
+        async with SqliteStore(str(path)):
+            pass
+
+
+async def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"nowhere.*No such file"):
+        async with SqliteStore(str(tmp_path / "nowhere" / "spectra.db")):
+            pass
+
+
+def test_new_file_is_ours_and_durable_at_each_commit(path: Path) -> None:
+    connection = open_database(str(path)).conn
+
+    pragmas = {
+        name: connection.execute(f"pragma {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "application_id", "user_version")
+    }
+    connection.close()
+
+    assert pragmas == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "application_id": APPLICATION_ID,
+        "user_version": SCHEMA_VERSION,
+    }
+
+
+def test_many_that_open_a_new_file_at_once_make_one_schema(path: Path) -> None:
+    errors: list[BaseException] = []
+    together = threading.Barrier(8)
+
+    def open_it() -> None:
+        together.wait()
+        try:
+            open_database(str(path)).conn.close()
+        except BaseException as error:  # noqa: BLE001  shown by the assertion
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+
+
+async def test_jobs_that_wait_together_are_committed_together(path: Path) -> None:
+    writer = Writer(lambda: open_database(str(path)))
+    await writer.open()
+    gate = threading.Event()
+    first = writer.submit(lambda _: gate.wait(5), writes=True)
+    others = [writer.submit(lambda _: None, writes=True) for _ in range(50)]
+
+    gate.set()
+    await asyncio.gather(first, *others)
+
+    assert writer.commits <= 3
+    await writer.close()
+
+
+async def test_job_that_fails_does_not_take_its_group_with_it(path: Path) -> None:
+    writer = Writer(lambda: open_database(str(path)))
+    await writer.open()
+    gate = threading.Event()
+    held = writer.submit(lambda _: gate.wait(5), writes=True)
+
+    def add(name: str, *, fails: bool = False) -> asyncio.Future[None]:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("insert into shapes (digest, body) values (?, 'x')", (name,))
+            if fails:
+                connection.execute("insert into nowhere values (1)")
+
+        return writer.submit(work, writes=True)
+
+    jobs = [add("a"), add("b", fails=True), add("c")]
+    gate.set()
+    await held
+    outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    kept = await writer.submit(lambda c: c.execute("select digest from shapes order by 1").fetchall(), writes=False)
+    await writer.close()
+
+    assert [type(outcome) for outcome in outcomes] == [type(None), StoreError, type(None)]
+    assert kept == [("a",), ("c",)]
+
+
+async def test_connection_is_never_touched_on_the_event_loops_thread(path: Path) -> None:
+    writer = Writer(lambda: open_database(str(path)))
+    await writer.open()
+    seen = await writer.submit(lambda connection: (threading.current_thread(), connection), writes=False)
+
+    with pytest.raises(sqlite3.ProgrammingError, match="thread"):
+        seen[1].execute("select 1")
+
+    assert seen[0] is not threading.main_thread()
+    await writer.close()
+
+
+async def test_output_is_stored_once_and_the_row_that_changes_stays_small(path: Path) -> None:
+    workflow = Workflow("large")
+
+    @workflow.step
+    async def make(ctx: StepContext) -> str:
+        return "x" * 100_000
+
+    for number in range(5):
+
+        @workflow.step(name=f"ask-{number}")
+        async def ask(ctx: StepContext) -> None:
+            await ctx.interrupt(InterruptRequest(reason="Go on?"))
+
+    async with WorkflowRunner(workflows=[workflow], database=str(path)) as runner:
+        result = await runner.run("large")
+        while result.status is RunStatus.INTERRUPTED:
+            result = await runner.resume(result.run_id, result.pending[0].answer("approve"))
+
+    reading = sqlite3.connect(path)
+    [(stored,)] = reading.execute("select sum(length(body)) from events")
+    [(row,)] = reading.execute("select sum(length(status) + length(workflow) + coalesce(length(error), 0)) from runs")
+    reading.close()
+    assert 100_000 < stored < 110_000
+    assert row < 100
