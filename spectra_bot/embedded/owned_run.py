@@ -41,6 +41,7 @@ Propose = Callable[[RunState], tuple[Sequence[e.Event], object]]
 An outcome that is an exception is raised to the proposer, also after its events were stored."""
 
 MAX_RETRY_S = 5.0
+_OF_STEPS = (RunStep, JudgeWhen, JudgeBack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,10 @@ class OwnedRun:
         self._pump_task: asyncio.Task[None] | None = None
         self._closing = False
         self._tasks: dict[Command, asyncio.Task[None]] = {}
+        self._in_chain = False
+        """The pump runs in the task of a step that has ended, which may as well execute the next one."""
+        self._next: Command | None = None
+        """The command that this task carries out when the pump is done."""
         self._reported: set[Command] = set()
         """Commands whose results wait to be stored; the state still asks for them."""
         self._ending: dict[asyncio.Task[None], Command] = {}
@@ -191,6 +196,7 @@ class OwnedRun:
     async def close(self, grace_s: float) -> None:
         """Stop what runs, giving it time to clean up; what is not stored runs again in the next process."""
         self._closing = True
+        self._break_chain()
         tasks = [*self._tasks.values(), *self._ending]
         for task in tasks:
             task.cancel()
@@ -297,6 +303,7 @@ class OwnedRun:
         """Stop everything: another process owns the run now, and nothing more may be stored for it from here."""
         logger.warning("run was taken over by another process", extra={"run_id": self.state.run_id})
         self.lost = True
+        self._break_chain()
         for task in self._tasks.values():
             task.cancel()
         inbox, self._inbox = self._inbox, []
@@ -312,15 +319,31 @@ class OwnedRun:
         wanted = todo(self.state)
         if self._tasks:
             gone = self._tasks.keys() - wanted
+            if self._next in gone:
+                gone.discard(self._next)
+                self._break_chain()
             for command in gone:
                 task = self._tasks.pop(command)
                 task.cancel()
                 self._ending[task] = command
         for command in wanted:
             if command not in self._tasks and command not in self._reported and self._may_start(command):
-                task = asyncio.create_task(self._carry_out(command))
-                task.add_done_callback(self._ended)
-                self._tasks[command] = task
+                self._start(command)
+
+    def _start(self, command: Command) -> None:
+        """Carry a command out in a task of its own, or in the one that has just ended a step."""
+        if self._in_chain and self._pump_task is not None and self._next is None and isinstance(command, _OF_STEPS):
+            task = self._pump_task
+            self._next = command
+        else:
+            task = asyncio.create_task(self._carry_out(command))
+            task.add_done_callback(self._ended)
+        self._tasks[command] = task
+
+    def _break_chain(self) -> None:
+        if self._next is not None:
+            del self._tasks[self._next]
+            self._next = None
 
     def _may_start(self, command: Command) -> bool:
         if self._ending and command in self._ending.values():
@@ -336,7 +359,17 @@ class OwnedRun:
                 return False  # the engine fires the deadlines of all its runs
 
     async def _carry_out(self, command: Command) -> None:
+        if not isinstance(command, _OF_STEPS):
+            await self.means.outbox.carry_out(command, self)
+            return
+        following: Command | None = command
+        while following is not None:
+            following = await self._execute(following)
+
+    async def _execute(self, command: Command) -> Command | None:
+        """Run users' code and report what came of it; returns the command that this task goes on with."""
         state = self.state
+        events: Sequence[e.Event]
         match command:
             case RunStep(step, visit):
                 if self.means.report is not None:
@@ -347,16 +380,22 @@ class OwnedRun:
             case JudgeBack(step):
                 events = await self._execution.judge_back(state, step)
             case _:
-                await self.means.outbox.carry_out(command, self)
-                return
+                raise AssertionError(f"no code of a step: {command}")
         # From here on the command is a result that waits to be stored, and cancelling it would undo nothing.
         if self._tasks.pop(command, None) is None or self.lost:
-            return
+            return None
         self._reported.add(command)
         self._inbox.append(_Proposal(lambda _: (events, None), command=command))
-        if self._pump_task is None:
-            self._pump_task = asyncio.current_task()
+        if self._pump_task is not None:
+            return None
+        self._pump_task = asyncio.current_task()
+        self._in_chain = True
+        try:
             await self._pump()
+        finally:
+            self._in_chain = False
+        following, self._next = self._next, None
+        return following
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from spectra_bot.interrupts import InterruptResponse, InterruptStatus
 from spectra_bot.machine import events as e
-from spectra_bot.machine.flow import settle_flow
+from spectra_bot.machine.flow import move, settle_flow
 from spectra_bot.machine.state import Delivery, InterruptState, NodeState, Phase, RunState, evolve
 from spectra_bot.runs import RunStatus
 
@@ -54,10 +54,10 @@ def apply(state: RunState, event: e.Event) -> RunState:
         case e.WhenJudged():
             node = _node(state, event.step, event.visit, Phase.JUDGING)
             phase = Phase.RUNNING if event.verdict else Phase.SKIPPED
-            return _move(state, event.step, _in_phase(node, phase, event.at), event.at)
+            return move(state, event.step, _in_phase(node, phase, event.at), event.at)
         case e.StepSkipped():
             node = _node(state, event.step, event.visit, Phase.RUNNING)
-            return _move(state, event.step, _in_phase(node, Phase.SKIPPED, event.at), event.at)
+            return move(state, event.step, _in_phase(node, Phase.SKIPPED, event.at), event.at)
         case e.StepFailed():
             node = _node(state, event.step, event.visit, Phase.RUNNING, Phase.JUDGING, Phase.DECIDING)
             return _fail(state, event.step, evolve(node, errors=node.errors + 1), event.error, event.at)
@@ -109,20 +109,22 @@ def timed_out(interrupt: InterruptState, at: datetime) -> InterruptResponse:
 def _step_completed(state: RunState, event: e.StepCompleted) -> RunState:
     node = _node(state, event.step, event.visit, Phase.RUNNING)
     shape = state.shape.by_name[event.step]
-    state = evolve(state, outputs={**state.outputs, event.step: event.output})
-    route = next((route for route in shape.routes if route.option == event.option), None)
+    outputs = {**state.outputs, event.step: event.output}
+    route = next((route for route in shape.routes if route.option == event.option), None) if shape.routes else None
     if route is not None and route.back:
-        done = _in_phase(evolve(node, took=route.option), Phase.COMPLETED, event.at)
-        return _go_back(evolve(state, nodes={**state.nodes, event.step: done}), route.to, event.step, event.at)
+        done = _in_phase(node, Phase.COMPLETED, event.at, took=route.option)
+        state = evolve(state, nodes={**state.nodes, event.step: done}, outputs=outputs)
+        return _go_back(state, route.to, event.step, event.at)
     phase = Phase.DECIDING if shape.backs else Phase.COMPLETED
-    node = evolve(node, took=route.option if route else None)
-    return _move(state, event.step, _in_phase(node, phase, event.at), event.at)
+    node = _in_phase(node, phase, event.at, took=route.option if route else None)
+    return move(state, event.step, node, event.at, outputs)
 
 
 def _back_judged(state: RunState, event: e.BackJudged) -> RunState:
-    node = _in_phase(_node(state, event.step, event.visit, Phase.DECIDING), Phase.COMPLETED, event.at)
+    node = _node(state, event.step, event.visit, Phase.DECIDING)
+    node = _in_phase(node, Phase.COMPLETED, event.at, took=node.took)
     if event.to is None:
-        return _move(state, event.step, node, event.at)
+        return move(state, event.step, node, event.at)
     return _go_back(evolve(state, nodes={**state.nodes, event.step: node}), event.to, event.step, event.at)
 
 
@@ -156,7 +158,7 @@ def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
         waits_for=(*(node.waits_for if node.phase is Phase.PARKED else ()), request.id),
         slots={**node.slots, event.slot: request.id},
     )
-    return _move(evolve(state, interrupts=interrupts), event.step, node, event.at)
+    return move(evolve(state, interrupts=interrupts), event.step, node, event.at)
 
 
 def _close(state: RunState, interrupt: InterruptState, response: InterruptResponse, at: datetime) -> RunState:
@@ -166,7 +168,7 @@ def _close(state: RunState, interrupt: InterruptState, response: InterruptRespon
     node = state.nodes[interrupt.step]
     if node.phase is Phase.PARKED and all(interrupts[waiting].response for waiting in node.waits_for):
         node = evolve(node, phase=Phase.RUNNING, waits_for=())
-    return _move(state, interrupt.step, node, at)
+    return move(state, interrupt.step, node, at)
 
 
 def _deliver(state: RunState, interrupt_id: str, handler: str, delivery: Delivery, at: datetime) -> RunState:
@@ -263,13 +265,9 @@ def _without_answer(interrupt: InterruptState, why: str, at: datetime) -> Interr
     return evolve(interrupt, response=response, closed_why=why)
 
 
-def _move(state: RunState, step: str, node: NodeState, at: datetime) -> RunState:
-    return settle_flow(evolve(state, nodes={**state.nodes, step: node}), at, step)
-
-
-def _in_phase(node: NodeState, phase: Phase, at: datetime) -> NodeState:
+def _in_phase(node: NodeState, phase: Phase, at: datetime, took: str | None = None) -> NodeState:
     finished = phase is Phase.COMPLETED or phase is Phase.SKIPPED
-    return evolve(node, phase=phase, finished_at=at if finished else None)
+    return evolve(node, phase=phase, took=took, finished_at=at if finished else None)
 
 
 def _node(state: RunState, step: str, visit: int, *phases: Phase) -> NodeState:

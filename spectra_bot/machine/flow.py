@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from spectra_bot.graph import Node, Shape
 from spectra_bot.machine.state import NodeState, Phase, RunState, evolve
 from spectra_bot.runs import RunStatus
@@ -13,15 +15,27 @@ COMPLETED, SKIPPED, PARKED = Phase.COMPLETED, Phase.SKIPPED, Phase.PARKED
 RUNNING, JUDGING, DECIDING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING
 
 
-def settle_flow(state: RunState, at: datetime, moved: str | None = None) -> RunState:
-    """Let every step go whose predecessors are done, and set the run's status by what is left.
+def move(
+    state: RunState, step: str, node: NodeState, at: datetime, outputs: Mapping[str, JsonValue] | None = None
+) -> RunState:
+    """Put a step where it is now, and let those behind it go that waited for it."""
+    nodes = {**state.nodes, step: node}
+    open_names = [step, *state.shape.successors[step]]
+    return _settled(state, at, nodes, state.outputs if outputs is None else outputs, open_names)
 
-    Args:
-        moved: the one step that changed; None looks at all.
-    """
-    nodes = dict(state.nodes)
-    outputs = state.outputs
-    open_names = list(nodes) if moved is None else [moved, *state.shape.successors[moved]]
+
+def settle_flow(state: RunState, at: datetime) -> RunState:
+    """Let every step go whose predecessors are done, and set the run's status by what is left."""
+    return _settled(state, at, dict(state.nodes), state.outputs, list(state.nodes))
+
+
+def _settled(
+    state: RunState,
+    at: datetime,
+    nodes: dict[str, NodeState],
+    outputs: Mapping[str, JsonValue],
+    open_names: list[str],
+) -> RunState:
     while open_names:
         name = open_names.pop(0)
         node = nodes[name]

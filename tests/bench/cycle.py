@@ -8,6 +8,7 @@ Figures of one run are comparable with each other, not with another machine's.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sqlite3
 import statistics
@@ -139,6 +140,7 @@ def figures(folder: Path, seconds: float) -> Iterator[str]:
 @click.command(help=__doc__)
 @click.option("--seconds", default=3.0, show_default=True, help="How long each figure is measured.")
 def main(seconds: float) -> None:
+    gc.freeze()  # as `spectra-bot serve` does: what is loaded once is not looked through again and again
     with tempfile.TemporaryDirectory() as folder:
         for line in figures(Path(folder), seconds):
             click.echo(line)
