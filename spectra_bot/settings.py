@@ -1,0 +1,152 @@
+"""What the environment says: one frozen value, checked once, with an error that names what is missing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from spectra_bot.errors import SpectraError
+from spectra_bot.forms import problems
+
+__all__ = ["Settings", "SettingsError", "SlackAccess"]
+
+
+class SettingsError(SpectraError):
+    """A setting is missing or can't be used; says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackAccess:
+    """What the bot needs to speak with Slack: a bot token, and a way to hear of clicks."""
+
+    bot_token: SecretStr
+    app_token: SecretStr | None
+    """With it the bot opens a socket to Slack; without it Slack calls the bot over HTTP."""
+    signing_secret: SecretStr | None
+
+
+def _places(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(place.strip() for place in value.replace(os.pathsep, ",").split(",") if place.strip())
+    return value
+
+
+class Settings(BaseSettings):
+    """Every setting, read from the environment and a `.env` file in the current folder; the first wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SPECTRA_",
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",  # a .env file may hold other programs' settings; `doctor` tells of unknown names
+        populate_by_name=True,
+        validate_default=True,
+    )
+
+    db: Path = Path("spectra.db")
+    """The database file."""
+    workflows: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_places)] = ()
+    """Modules and files with workflows; several are separated by commas or as in PATH."""
+    channel: str | None = None
+    """Where a question goes that nothing else gives a channel."""
+    slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    """The bot user's token, xoxb-..."""
+    slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    """The app-level token, xapp-..., for Socket Mode."""
+    slack_signing_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
+    """Proves that a request over HTTP comes from Slack."""
+    slack_api_url: str = "https://slack.com/api/"
+    """Where Slack's Web API is; a test points it at a stand-in."""
+    allow_other_workspaces: bool = False
+    """People of other workspaces (Slack Connect) may decide."""
+    host: str = "127.0.0.1"
+    """Where `serve` listens over HTTP."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    """0 takes a free port."""
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+    ] = "INFO"
+
+    @classmethod
+    def load(cls, **overrides: object) -> Settings:
+        """Read the environment; what is given here counts more.
+
+        Raises:
+            SettingsError: naming each setting that can't be used.
+        """
+        try:
+            return cls(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+        except ValidationError as error:
+            found = (f"{_variable(name)}: {problem}" for name, problem in problems(error).items())
+            raise SettingsError("; ".join(found)) from error
+
+    def slack(self) -> SlackAccess:
+        """Access to Slack.
+
+        Raises:
+            SettingsError: naming each setting that is missing or of the wrong kind, and where to find it.
+        """
+        found = self.slack_problems()
+        if found or self.slack_bot_token is None:
+            raise SettingsError("\n  ".join(["Slack is not set up:", *found]))
+        return SlackAccess(
+            bot_token=self.slack_bot_token,
+            app_token=self.slack_app_token,
+            signing_secret=self.slack_signing_secret,
+        )
+
+    @property
+    def has_slack(self) -> bool:
+        """Something of Slack is set, so it is meant to work."""
+        return any((self.slack_bot_token, self.slack_app_token, self.slack_signing_secret))
+
+    def slack_problems(self) -> list[str]:
+        """What stands between these settings and Slack, a line each."""
+        found = []
+        if self.slack_bot_token is None:
+            found.append(
+                "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-...) from OAuth & Permissions"
+            )
+        elif not _value(self.slack_bot_token).startswith(("xoxb-", "xoxe.xoxb-")):
+            found.append("SLACK_BOT_TOKEN is not a bot token: it begins with xoxb-; see OAuth & Permissions")
+        if self.slack_app_token is None and self.slack_signing_secret is None:
+            found.append(
+                "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set: for Socket Mode make an app-level "
+                "token with connections:write under Basic Information, for HTTP copy the Signing Secret there"
+            )
+        if self.slack_app_token is not None and not _value(self.slack_app_token).startswith("xapp-"):
+            found.append("SLACK_APP_TOKEN is no app-level token: it begins with xapp-; see Basic Information")
+        return found
+
+    @classmethod
+    def unknown_names(cls) -> list[str]:
+        """The SPECTRA_ variables of the environment that no setting reads."""
+        known = {_variable(name) for name in cls.model_fields}
+        return sorted(name for name in os.environ if name.startswith("SPECTRA_") and name not in known)
+
+    @classmethod
+    def table(cls) -> list[tuple[str, str]]:
+        """Each setting's variable with its default, in the order of this file."""
+        return [
+            (_variable(name), "" if field.default in (None, ()) else str(field.default))
+            for name, field in cls.model_fields.items()
+        ]
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a field, or of the alias that pydantic names in its error."""
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return name
+    return field.validation_alias if isinstance(field.validation_alias, str) else f"SPECTRA_{name.upper()}"
+
+
+def _value(secret: SecretStr) -> str:
+    return secret.get_secret_value()
