@@ -1,0 +1,59 @@
+"""Fills in an option's form, a field at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from pydantic import JsonValue
+
+from handlers.console.view import short_text
+from spectra_bot import FieldKind, Form, FormField, InvalidAnswerError
+
+__all__ = ["fill_in"]
+
+_HINTS = {
+    FieldKind.TEXT: "",
+    FieldKind.NUMBER: "a number",
+    FieldKind.INTEGER: "a whole number",
+    FieldKind.BOOLEAN: "yes or no",
+    FieldKind.LIST: "separated by commas",
+}
+
+
+async def fill_in(form: Form, ask: Callable[[str], Awaitable[str]], say: Callable[[str], None]) -> dict[str, JsonValue]:
+    """Ask for each field, tell what does not fit, and ask for that again, until the form is right.
+
+    Raises:
+        EOFError: the person gave up.
+    """
+    data: dict[str, JsonValue] = {}
+    open_fields = list(form.fields)
+    while True:
+        for field in open_fields:
+            data.pop(field.name, None)
+            typed = await ask(f"{_label(field)}: ")
+            if typed:
+                data[field.name] = field.parse(typed)
+        try:
+            return form.validated(data)
+        except InvalidAnswerError as error:
+            for name, problem in error.fields.items():
+                say(f"  {name}: {problem}" if name else f"  {problem}")
+            # A problem of the form as a whole names no field: then all of it is asked again.
+            open_fields = [field for field in form.fields if field.name in error.fields] or list(form.fields)
+
+
+def _label(field: FormField) -> str:
+    hints = [
+        f"one of {', '.join(field.choices)}" if field.choices and field.kind is not FieldKind.LIST else "",
+        f"some of {', '.join(field.choices)}" if field.choices and field.kind is FieldKind.LIST else "",
+        _HINTS[field.kind],
+        "" if field.required else f"empty: {_default(field)}",
+    ]
+    said = "; ".join(hint for hint in hints if hint)
+    help_text = f" - {field.help}" if field.help else ""
+    return f"{field.label}{help_text}{f' ({said})' if said else ''}"
+
+
+def _default(field: FormField) -> str:
+    return short_text(field.default) or "the default" if field.default not in (None, "") else "none"

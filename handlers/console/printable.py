@@ -1,0 +1,19 @@
+"""Foreign text on a terminal: what could steer the terminal, or hide from the reader, is made visible."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["printable"]
+
+# Control characters (an escape sequence could redraw the question), line separators that are not newlines, and
+# the direction marks that make text read differently from what it is: https://trojansource.codes/
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would act on, and what a reader would not see, written as escapes."""
+    return _UNSAFE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
