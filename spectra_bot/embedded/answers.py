@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from spectra_bot.clock import Clock
+from spectra_bot.embedded.run_log import Propose
 from spectra_bot.errors import AmbiguousInterruptError, AnswerError, NotPendingError, RunFinishedError
 from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.machine import InterruptState, RunState, apply
 from spectra_bot.machine import events as e
 from spectra_bot.policy import judge
 from spectra_bot.runs import RunStatus
-
-if TYPE_CHECKING:
-    from spectra_bot.embedded.owned_run import Propose
 
 
 def propose_answer(interrupt_id: str, response: InterruptResponse, clock: Clock) -> Propose:

@@ -1,0 +1,149 @@
+"""The tasks of one owned run: started when its state asks for a command, stopped when it no longer does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from spectra_bot.embedded.run_log import RunLog
+from spectra_bot.machine import Command, JudgeBack, JudgeWhen, RunStep, todo
+from spectra_bot.machine import events as e
+
+logger = logging.getLogger(__name__)
+
+STEP_COMMANDS = (RunStep, JudgeWhen, JudgeBack)
+"""Those that run users' code and end with events."""
+
+
+class CommandTasks:
+    """Reconciles the tasks that run with the commands of the newest state.
+
+    A task that has ended a step commits its result itself and goes on with the next step, so that a chain of steps
+    is one task.
+
+    Args:
+        execute: runs users' code for a step's command; gives what came of it.
+        assist: delivers, settles or concludes, and stores that itself.
+        may_start: whether this process can carry a command out, and has not already.
+        changed: told when a task that cleaned up is done.
+        quiet: told when a task ended.
+    """
+
+    def __init__(
+        self,
+        log: RunLog,
+        *,
+        execute: Callable[[Command], Awaitable[Sequence[e.Event]]],
+        assist: Callable[[Command], Awaitable[None]],
+        may_start: Callable[[Command], bool],
+        changed: Callable[[], None],
+        quiet: Callable[[], None],
+    ) -> None:
+        self._log = log
+        self._execute = execute
+        self._assist = assist
+        self._may_start = may_start
+        self._changed = changed
+        self._quiet = quiet
+        self._closing = False
+        self._running: dict[Command, asyncio.Task[None]] = {}
+        self._reported: set[Command] = set()
+        """Commands whose results wait to be stored; the state still asks for them."""
+        self._ending: dict[asyncio.Task[None], Command] = {}
+        """Cancelled tasks that still clean up; their command does not start again before they are done."""
+        self._in_chain = False
+        """The pump runs in the task of a step that has ended, which may as well execute the next one."""
+        self._next: Command | None = None
+        """The command that this task carries out when the pump is done."""
+
+    @property
+    def is_busy(self) -> bool:
+        """A task runs."""
+        return bool(self._running or self._ending)
+
+    @property
+    def is_ending(self) -> bool:
+        """A cancelled task still cleans up."""
+        return bool(self._ending)
+
+    def reconcile(self) -> None:
+        """Start what the state asks for, and stop what it no longer does."""
+        if self._log.lost:
+            self._stop(list(self._running))
+            return
+        if self._closing:
+            return
+        wanted = todo(self._log.state)
+        if self._running:
+            self._stop(self._running.keys() - wanted)
+        for command in wanted:
+            if command in self._running or command in self._reported:
+                continue
+            if self._may_start(command) and not (self._ending and command in self._ending.values()):
+                self._start(command)
+
+    async def close(self, grace_s: float) -> None:
+        """Cancel everything and give it time to clean up."""
+        self._closing = True
+        self._stop(list(self._running))
+        if self._ending:
+            _, late = await asyncio.wait(list(self._ending), timeout=grace_s)
+            for task in late:
+                logger.warning("step did not stop in time", extra={"run_id": self._log.state.run_id})
+                task.remove_done_callback(self._ended)
+
+    def _stop(self, commands: Sequence[Command] | set[Command]) -> None:
+        for command in commands:
+            task = self._running.pop(command)
+            if command == self._next:
+                self._next = None
+                continue
+            task.cancel()
+            self._ending[task] = command
+
+    def _start(self, command: Command) -> None:
+        pump_task = self._log.pump_task
+        if self._in_chain and pump_task is not None and self._next is None and isinstance(command, STEP_COMMANDS):
+            self._next = command
+            self._running[command] = pump_task
+            return
+        task = asyncio.create_task(self._carry_out(command))
+        task.add_done_callback(self._ended)
+        self._running[command] = task
+
+    async def _carry_out(self, command: Command) -> None:
+        if not isinstance(command, STEP_COMMANDS):
+            await self._assist(command)
+            return
+        following: Command | None = command
+        while following is not None:
+            following = await self._carry_on_from(following)
+
+    async def _carry_on_from(self, command: Command) -> Command | None:
+        """Run users' code and report what came of it; returns the command that this task goes on with."""
+        events = await self._execute(command)
+        # From here on the command is a result that waits to be stored, and cancelling it would undo nothing.
+        if self._running.pop(command, None) is None or self._log.lost:
+            return None
+        self._reported.add(command)
+        self._log.report(events, lambda: self._reported.discard(command))
+        if self._log.pump_task is not None:
+            return None
+        self._in_chain = True
+        try:
+            await self._log.pump()
+        finally:
+            self._in_chain = False
+        following, self._next = self._next, None
+        return following
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("command ended with an error", exc_info=error, extra={"run_id": self._log.state.run_id})
+        ended = [command for command, running in self._running.items() if running is task]
+        for command in ended:
+            del self._running[command]
+        if self._ending.pop(task, None) is not None or ended:
+            self._changed()
+        self._quiet()

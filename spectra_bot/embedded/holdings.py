@@ -1,0 +1,186 @@
+"""The runs that this process owns: claimed, taken over, kept in memory while they work, and given up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+
+from pydantic_core import from_json
+
+from spectra_bot.clock import Clock
+from spectra_bot.embedded.execution import Execution
+from spectra_bot.embedded.journal import read_shape, replay
+from spectra_bot.embedded.owned_run import Means, Outbox, OwnedRun
+from spectra_bot.embedded.run_log import Ownership
+from spectra_bot.errors import LeaseLostError, RunNotFoundError, StoreError
+from spectra_bot.graph import Shape
+from spectra_bot.machine import Phase, RunState
+from spectra_bot.machine import events as e
+from spectra_bot.runs import RunUpdate
+from spectra_bot.store import Claim, Owner, Store
+from spectra_bot.workflow import Workflow
+
+logger = logging.getLogger(__name__)
+
+KEPT_IDLE = 512
+"""How many resting runs stay in memory, so that an answer finds them there."""
+BATCH = 200
+"""How many runs without an owner are taken at once."""
+
+
+class Holdings:
+    """Knows which runs are ours, and loads them when they are needed."""
+
+    def __init__(
+        self,
+        *,
+        workflows: Mapping[str, Workflow],
+        store: Store,
+        clock: Clock,
+        owner: Owner,
+        outbox: Outbox,
+        max_payload_bytes: int,
+        report: Callable[[RunUpdate], None] | None,
+        committed: Callable[[RunState], None],
+    ) -> None:
+        self.shapes = {name: workflow.shape() for name, workflow in workflows.items()}
+        """The graph on which a new run of each workflow starts."""
+        self._store = store
+        self._clock = clock
+        self._owner = owner
+        self._known_shapes = {shape.digest: shape for shape in self.shapes.values()}
+        self._executions = {
+            name: Execution(workflow, clock=clock, max_payload_bytes=max_payload_bytes)
+            for name, workflow in workflows.items()
+        }
+        self._means = Means(
+            ownership=Ownership(store=store, clock=clock, owner_id=owner.owner_id, catch_up=self._catch_up),
+            outbox=outbox,
+            max_payload_bytes=max_payload_bytes,
+            report=report,
+            committed=committed,
+            idle=self._keep_a_while,
+        )
+        self._runs: dict[str, OwnedRun] = {}
+        self._idle: OrderedDict[str, OwnedRun] = OrderedDict()
+        self._adopting: dict[str, asyncio.Lock] = {}
+        self._closing = False
+
+    def here(self, run_id: str) -> OwnedRun | None:
+        """The run, if it is ours and in memory."""
+        run = self._runs.get(run_id)
+        return run if run is not None and not run.lost else None
+
+    def all_here(self) -> Sequence[OwnedRun]:
+        """Every run in memory."""
+        return list(self._runs.values())
+
+    def adopt(self, state: RunState, *, seq: int, epoch: int) -> OwnedRun:
+        """Hold a run that is ours in the store."""
+        run = OwnedRun(state, seq=seq, epoch=epoch, execution=self._executions[state.workflow], means=self._means)
+        self._runs[state.run_id] = run
+        return run
+
+    async def own(self, run_id: str) -> OwnedRun | None:
+        """The run in our hands; None if another process owns it, or its workflow is not loaded here.
+
+        Raises:
+            RunNotFoundError: no such run.
+        """
+        run = self.here(run_id)
+        if run is not None:
+            return run
+        lock = self._adopting.setdefault(run_id, asyncio.Lock())
+        try:
+            async with lock:
+                run = self.here(run_id)
+                if run is not None:
+                    return run
+                summary = await self._store.summary(run_id)
+                if summary is None:
+                    raise RunNotFoundError(run_id)
+                if summary.workflow not in self._executions or self._closing:
+                    return None
+                claim = await self._claim(run_id)
+                return await self._take_over(claim) if claim else None
+        finally:
+            if not lock.locked():
+                self._adopting.pop(run_id, None)
+
+    async def adopt_orphans(self) -> None:
+        """Take every open run of a loaded workflow that has no live owner."""
+        while self._executions and not self._closing:
+            now = self._clock.monotonic()
+            claims = await self._store.claim_orphans(list(self._executions), self._owner, now, BATCH)
+            for claim in claims:
+                known = self._runs.get(claim.run_id)
+                if known is not None:
+                    known.lose()
+                await self._take_over(claim)
+            if len(claims) < BATCH:
+                return
+
+    async def load(self, run_id: str) -> tuple[RunState, int]:
+        """The run as it is stored, and how many events it has.
+
+        Raises:
+            RunNotFoundError: no such run.
+        """
+        rows = await self._store.events(run_id)
+        if not rows:
+            raise RunNotFoundError(run_id)
+        digest = from_json(rows[0][2])["shape"]
+        if digest not in self._known_shapes:
+            self._known_shapes[digest] = read_shape(await self._store.shape(digest))
+        return replay(None, rows, self._shape)
+
+    async def close(self, grace_s: float) -> None:
+        """Stop what runs, and give up every run, so that the next process need not wait for the lease."""
+        self._closing = True
+        await asyncio.gather(*(run.close(grace_s) for run in self.all_here()))
+        with contextlib.suppress(StoreError):  # the lease runs out by itself
+            await self._store.release(self._owner.owner_id)
+
+    async def _claim(self, run_id: str) -> Claim | None:
+        """Ours already (it rested and left memory), or without a live owner; else None."""
+        owner = await self._store.owner_of(run_id)
+        if owner is not None and owner[0] == self._owner.owner_id:
+            return Claim(run_id=run_id, epoch=owner[1], crashed=False)
+        return await self._store.claim(run_id, self._owner, self._clock.monotonic())
+
+    async def _take_over(self, claim: Claim) -> OwnedRun:
+        state, seq = await self.load(claim.run_id)
+        run = self.adopt(state, seq=seq, epoch=claim.epoch)
+        running = [name for name, node in state.nodes.items() if node.phase is Phase.RUNNING]
+        if claim.crashed and running and not state.status.over:
+            logger.warning("run recovered", extra={"run_id": claim.run_id, "steps": running})
+            recovered = e.RunRecovered(at=self._clock.now(), steps=running)
+            with contextlib.suppress(LeaseLostError):
+                await run.submit(lambda _: ([recovered], None))
+        run.carry_on()
+        return run
+
+    async def _catch_up(self, state: RunState, seq: int) -> tuple[RunState, int]:
+        rows = await self._store.events(state.run_id, seq)
+        return replay(state, rows, self._shape) if rows else (state, seq)
+
+    def _shape(self, digest: str) -> Shape:
+        return self._known_shapes[digest]
+
+    def _keep_a_while(self, run: OwnedRun) -> None:
+        """Keep a run that does nothing for a while, and forget the one that has done nothing for longest."""
+        run_id = run.state.run_id
+        if self._runs.get(run_id) is not run:
+            return
+        if run.lost:
+            del self._runs[run_id]
+            return
+        self._idle[run_id] = run
+        self._idle.move_to_end(run_id)
+        while len(self._idle) > KEPT_IDLE:
+            old_id, old = self._idle.popitem(last=False)
+            if not old.is_busy and self._runs.get(old_id) is old:
+                del self._runs[old_id]

@@ -1,0 +1,223 @@
+"""The log of one owned run: proposals are judged on its newest state, and those that wait together committed at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spectra_bot.clock import Clock
+from spectra_bot.embedded.journal import change
+from spectra_bot.errors import LeaseLostError
+from spectra_bot.machine import RunState, StaleEvent, apply
+from spectra_bot.machine import events as e
+from spectra_bot.store import Store
+
+logger = logging.getLogger(__name__)
+
+Propose = Callable[[RunState], tuple[Sequence[e.Event], object]]
+"""Judges the newest state: gives the events it wants stored, and what to tell the proposer once they are.
+
+An outcome that is an exception is raised to the proposer, also after its events were stored."""
+
+FIRST_RETRY_S = 0.1
+MAX_RETRY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """What a log needs to store as an owner, and to learn what others stored."""
+
+    store: Store
+    clock: Clock
+    owner_id: str
+    catch_up: Callable[[RunState, int], Awaitable[tuple[RunState, int]]]
+    """The state and number of events after what others appended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proposal:
+    propose: Propose
+    future: asyncio.Future[Any] | None = None
+    judged: Callable[[], None] | None = None
+    """Instead of a future: a result that nobody waits for, and that is stored however long the store fails."""
+
+
+class RunLog:
+    """Holds a run's newest committed state; nothing changes it but the pump.
+
+    An append that is refused because someone else wrote first is judged anew on what they wrote.
+
+    Args:
+        changed: told after each commit, with its events; with none after others' were taken in, or the run was lost.
+        quiet: told when the pump has nothing more to do.
+    """
+
+    def __init__(
+        self,
+        state: RunState,
+        *,
+        seq: int,
+        epoch: int,
+        ownership: Ownership,
+        changed: Callable[[Sequence[e.Event]], None],
+        quiet: Callable[[], None],
+    ) -> None:
+        self.state = state
+        self.lost = False
+        self.pump_task: asyncio.Task[None] | None = None
+        self._seq = seq
+        self._epoch = epoch
+        self._ownership = ownership
+        self._changed = changed
+        self._quiet = quiet
+        self._inbox: list[_Proposal] = []
+        self._stale = False
+        self._closing = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Something waits to be stored."""
+        return self.pump_task is not None or bool(self._inbox)
+
+    async def submit(self, propose: Propose) -> Any:
+        """Propose a change; return its outcome when it is on disk.
+
+        Raises:
+            LeaseLostError: another process owns the run now; nothing was stored.
+            StoreError: the store refused; nothing was stored.
+            Exception: whatever the proposal raised, or gave as its outcome.
+        """
+        if self.lost:
+            raise LeaseLostError(self.state.run_id)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._inbox.append(_Proposal(propose=propose, future=future))
+        self._wake()
+        return await future
+
+    def report(self, events: Sequence[e.Event], judged: Callable[[], None]) -> None:
+        """Queue a result that must be stored; the caller pumps, if nobody does. One that came too late is dropped."""
+        self._inbox.append(_Proposal(propose=lambda _: (events, None), judged=judged))
+
+    def note(self) -> None:
+        """Someone else may have appended: take it in."""
+        self._stale = True
+        self._wake()
+
+    async def pump(self) -> None:
+        """Judge and commit until nothing waits; one task at a time."""
+        self.pump_task = asyncio.current_task()
+        try:
+            while (self._inbox or self._stale) and not self.lost:
+                if self._stale:
+                    self._stale = False
+                    if await self._catch_up():
+                        self._changed(())
+                if self._inbox:
+                    await self._commit_inbox()
+        finally:
+            self.pump_task = None
+            self._quiet()
+
+    def lose(self) -> None:
+        """Another process owns the run now: nothing more is stored for it from here."""
+        if not self.lost:
+            logger.warning("run was taken over by another process", extra={"run_id": self.state.run_id})
+            self.lost = True
+            inbox, self._inbox = self._inbox, []
+            for proposal in inbox:
+                _settle(proposal.future, LeaseLostError(self.state.run_id))
+            self._changed(())
+
+    async def close(self, grace_s: float) -> None:
+        """Store what waits, but do not wait for a store that fails."""
+        self._closing = True
+        if self.pump_task is not None:
+            await asyncio.wait([self.pump_task], timeout=grace_s)
+
+    def _wake(self) -> None:
+        if self.pump_task is None:
+            self.pump_task = asyncio.create_task(self.pump())
+
+    async def _commit_inbox(self) -> None:
+        group, self._inbox = self._inbox, []
+        retry_s = FIRST_RETRY_S
+        while True:
+            state, events, outcomes = self._judge(group)
+            if not events:
+                break
+            try:
+                stored = await self._append(state, events)
+            except Exception as error:
+                logger.warning("change was not stored", extra={"run_id": self.state.run_id}, exc_info=True)
+                group = [proposal for proposal in group if not _settle(proposal.future, error)]
+                if not group or self._closing:
+                    return
+                await self._ownership.clock.sleep(retry_s)
+                retry_s = min(retry_s * 2, MAX_RETRY_S)
+                continue
+            if stored:
+                self.state = state
+                self._seq += len(events)
+                break
+            if not await self._catch_up():
+                for proposal in group:
+                    _settle(proposal.future, LeaseLostError(self.state.run_id))
+                return
+        for proposal, outcome in outcomes:
+            _settle(proposal.future, outcome)
+            if proposal.judged is not None:
+                proposal.judged()
+        if events:
+            self._changed(events)
+
+    async def _append(self, state: RunState, events: Sequence[e.Event]) -> bool:
+        ownership = self._ownership
+        return await ownership.store.append(
+            change(self._seq, events, self.state, state), owner_id=ownership.owner_id, epoch=self._epoch
+        )
+
+    def _judge(self, group: Sequence[_Proposal]) -> tuple[RunState, list[e.Event], list[tuple[_Proposal, object]]]:
+        """What a group of proposals makes of the newest state."""
+        state = self.state
+        events: list[e.Event] = []
+        outcomes: list[tuple[_Proposal, object]] = []
+        for proposal in group:
+            after = state
+            try:
+                wanted, outcome = proposal.propose(state)
+                for event in wanted:
+                    after = apply(after, event)
+            except StaleEvent as stale:
+                logger.debug("change came too late", extra={"run_id": state.run_id, "why": stale.what})
+                outcomes.append((proposal, stale))
+            except Exception as error:  # noqa: BLE001  told to its proposer
+                outcomes.append((proposal, error))
+            else:
+                state = after
+                events.extend(wanted)
+                outcomes.append((proposal, outcome))
+        return state, events, outcomes
+
+    async def _catch_up(self) -> bool:
+        """Take in events that others appended; False if the run has another owner by now."""
+        ownership = self._ownership
+        if await ownership.store.owner_of(self.state.run_id) != (ownership.owner_id, self._epoch):
+            self.lose()
+            return False
+        self.state, self._seq = await ownership.catch_up(self.state, self._seq)
+        return True
+
+
+def _settle(future: asyncio.Future[Any] | None, outcome: object) -> bool:
+    """Tell a proposer the outcome; False where nobody waits for it."""
+    if future is None:
+        return False
+    if not future.done():
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+    return True
