@@ -1,0 +1,1 @@
+"""Ways to ask a person; each uses only what `spectra_bot` exports."""
