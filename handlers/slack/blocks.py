@@ -1,0 +1,174 @@
+"""The message of an interrupt: the question while it is open, and how it ended afterwards. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from handlers.slack.buttons import buttons
+from handlers.slack.data import data_blocks, in_words
+from handlers.slack.dates import date
+from handlers.slack.escape import code, escaped_line, name, one_line, strong, visible
+from handlers.slack.layout import (
+    MAX_TEXT,
+    MAX_WEIGHT,
+    Block,
+    Message,
+    actions,
+    context,
+    quote,
+    section,
+    title,
+    weight,
+)
+from handlers.slack.people import mention, mentions
+from spectra_bot import InterruptRequest, InterruptResponse, InterruptStatus, redact
+
+_MOST_NOTES = 2_500
+
+
+def approval(request: InterruptRequest, *, bare: bool = False) -> Message:
+    """The open question with a button for each option.
+
+    Args:
+        bare: without the data, for when Slack refuses the whole.
+    """
+    head = [*_title(request), _origin(request), *_changes(request)]
+    foot = [*_terms(request), actions(buttons(request))]
+    room = MAX_WEIGHT - weight(head) - weight(foot)
+    data = [_left_out(request)] if bare else data_blocks(request.data, budget=room, see_all=_see_all(request))
+    return Message(text=_question_text(request), blocks=tuple(head + data + foot))
+
+
+def closed(
+    request: InterruptRequest, response: InterruptResponse, *, working: bool = False, bare: bool = False
+) -> Message:
+    """The question without its buttons: what was decided, by whom, when, and with which words.
+
+    Args:
+        working: the decision is stored, and the run is on its way.
+        bare: without the data, for when Slack refuses the whole.
+    """
+    decision = _decision(request, response)
+    head = [*_title(request), section(decision)]
+    if response.notes and not _is_replaced(response):
+        label = "Why" if response.status is InterruptStatus.CANCELLED else "Note"
+        head.append(quote(label, visible(redact(response.notes))[:_MOST_NOTES]))
+    answered = {key: value for key, value in response.data.items() if value != response.notes}
+    if answered and not bare:
+        head += data_blocks(answered, budget=2_500, see_all=_see_all(request))
+    if working:
+        head.append(context("⏳ Recorded. The run goes on."))
+    head.append(_origin(request))
+    room = MAX_WEIGHT - weight(head)
+    data = [_left_out(request)] if bare else data_blocks(request.data, budget=room, see_all=_see_all(request))
+    text = f"{decision}\n{escaped_line(redact(request.reason), 1_000)} ({_place(request)})"
+    if response.notes:
+        text += f"\nNote: {escaped_line(redact(response.notes), 500)}"
+    return Message(text=text[:MAX_TEXT], blocks=tuple(head + data))
+
+
+def decided_in_words(request: InterruptRequest, response: InterruptResponse) -> str:
+    """How the interrupt ended, as one line of markup."""
+    return _decision(request, response)
+
+
+def label_of(request: InterruptRequest, option_id: str | None) -> str:
+    """The word on the option's button, as markup in bold."""
+    option = request.option(option_id) if option_id else None
+    return strong(option.label if option else option_id or "no option", 80)
+
+
+def _title(request: InterruptRequest) -> list[Block]:
+    return title(visible(redact(request.reason)).strip() or "A decision is needed")
+
+
+def _origin(request: InterruptRequest) -> Block:
+    parts = [_place(request)]
+    if request.requested_by:
+        parts.append(f"asked by {mention(request.requested_by)}")
+    if request.created_at:
+        parts.append(date(request.created_at))
+    return context("  ·  ".join(parts))
+
+
+def _place(request: InterruptRequest) -> str:
+    return f"{name(request.workflow)} / {name(request.step)}  ·  run {code(request.run_id, 80)}"
+
+
+def _changes(request: InterruptRequest) -> list[Block]:
+    if not request.replaces and not request.changed:
+        return []
+    what = ", ".join(code(field, 50) for field in request.changed[:10]) or "the question"
+    more = f" and {len(request.changed) - 10} more" if len(request.changed) > 10 else ""
+    return [section(f"🔁 *Asked again, because it changed:* {what}{more}. The earlier answer does not count.")]
+
+
+def _terms(request: InterruptRequest) -> list[Block]:
+    """Until when, what happens then, and who may."""
+    terms = []
+    if request.deadline:
+        after = (
+            f"then {label_of(request, request.default_option)} applies by itself"
+            if request.default_option
+            else "then it counts as *nobody decided*"
+        )
+        terms.append(f"⏰ Decide by *{date(request.deadline)}*; {after}.")
+    if request.approvers:
+        terms.append(f"👤 Who may decide: {mentions(request.approvers)}")
+    return [section("\n".join(terms))] if terms else []
+
+
+def _see_all(request: InterruptRequest) -> str:
+    return f"See all of it with: spectra-bot show {one_line(request.run_id, 80)} --json"
+
+
+def _left_out(request: InterruptRequest) -> Block:
+    return context(f"Slack could not show the data. See it with: {code(f'spectra-bot show {request.run_id} --json')}")
+
+
+def _question_text(request: InterruptRequest) -> str:
+    labels = escaped_line(", ".join(option.label for option in request.options), 400)
+    parts = [escaped_line(redact(request.reason), 1_200)]
+    if request.data:
+        parts.append(escaped_line(in_words(request.data, 800), 800))
+    parts.append(f"{_place(request)}{f', asked by {mention(request.requested_by)}' if request.requested_by else ''}")
+    if request.deadline:
+        parts.append(f"Decide by {date(request.deadline)}.")
+    if request.approvers:
+        parts.append(f"Who may decide: {mentions(request.approvers, 5)}.")
+    parts.append(f"Options: {labels}")
+    return "\n".join(parts)[:MAX_TEXT]
+
+
+def _decision(request: InterruptRequest, response: InterruptResponse) -> str:
+    when = f" · {date(response.responded_at)}" if response.responded_at else ""
+    match response.status:
+        case InterruptStatus.APPROVED | InterruptStatus.REJECTED | InterruptStatus.ANSWERED:
+            mark = {"approved": "✅", "rejected": "⛔", "answered": "💬"}[response.status.value]
+            return f"{mark} {label_of(request, response.option)} by {mention(response.responder)}{when}"
+        case InterruptStatus.TIMED_OUT:
+            return f"⌛ *Nobody decided* by {_deadline(request, response)}: {_then(request, response)}"
+        case InterruptStatus.CANCELLED:
+            return _cancelled(response) + when
+
+
+def _deadline(request: InterruptRequest, response: InterruptResponse) -> str:
+    moment: datetime | None = request.deadline or response.responded_at
+    return date(moment) if moment else "the deadline"
+
+
+def _then(request: InterruptRequest, response: InterruptResponse) -> str:
+    if response.option:
+        return f"{label_of(request, response.option)} applied by itself."
+    return "no answer was recorded."
+
+
+def _cancelled(response: InterruptResponse) -> str:
+    if _is_replaced(response):
+        return "🔁 *Replaced by a newer question*: nothing to decide here"
+    by = f" by {mention(response.responder)}" if response.responder else ""
+    return f"🚫 *No longer needed*{by}: nothing to decide here"
+
+
+def _is_replaced(response: InterruptResponse) -> bool:
+    return response.status is InterruptStatus.CANCELLED and "superseded" in (response.notes or "")
