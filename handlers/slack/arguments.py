@@ -1,0 +1,74 @@
+"""What is typed behind the slash command: `run deploy env=prod replicas=3`. Pure."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+_STRAIGHT = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " "})
+"""Phones and laptops bend quotes while one types."""
+
+
+class ArgumentsError(ValueError):
+    """What was typed can't be read; says what, and how it is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartArguments:
+    """A workflow's name and its inputs as they were typed."""
+
+    workflow: str
+    texts: dict[str, str] = field(default_factory=dict)
+    """From `key=value`; the workflow's model says what they mean."""
+    values: dict[str, JsonValue] = field(default_factory=dict)
+    """From `--json`."""
+
+
+def words_of(text: str) -> list[str]:
+    """The words, with quotes as in a shell.
+
+    Raises:
+        ArgumentsError: a quote is not closed.
+    """
+    try:
+        return shlex.split(text.translate(_STRAIGHT))
+    except ValueError as error:
+        raise ArgumentsError('a quote is not closed; write env="two words"') from error
+
+
+def read_start(words: list[str]) -> StartArguments:
+    """What stands behind `run`.
+
+    Raises:
+        ArgumentsError: no workflow, or a word that is neither key=value nor --json with an object.
+    """
+    if not words:
+        raise ArgumentsError("name the workflow to run")
+    workflow, *rest = words
+    texts: dict[str, str] = {}
+    values: dict[str, JsonValue] = {}
+    while rest:
+        word = rest.pop(0)
+        if word == "--json":
+            values |= _json_object(rest.pop(0) if rest else "")
+            continue
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise ArgumentsError(f'{word!r} is not key=value; put quotes around what has spaces: key="two words"')
+        if key in texts:
+            raise ArgumentsError(f"{key} is given twice")
+        texts[key] = text
+    return StartArguments(workflow=workflow, texts=texts, values=values)
+
+
+def _json_object(text: str) -> dict[str, JsonValue]:
+    try:
+        read = json.loads(text)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise ArgumentsError("""behind --json comes an object in single quotes: --json '{"env": "prod"}'""")
+    return read

@@ -1,0 +1,138 @@
+"""What a workflow takes, and typed words made to fit it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import JsonValue
+
+from handlers.slack.arguments import StartArguments
+from spectra_bot import InvalidInputsError, Workflow, redact
+
+_KINDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "array": "list",
+    "object": "object",
+    "null": "nothing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputField:
+    """One input of a workflow."""
+
+    name: str
+    kind: str
+    is_required: bool
+    default: JsonValue = None
+    help: str = ""
+
+
+def inputs_of(workflow: Workflow) -> tuple[InputField, ...]:
+    """The inputs in the order of the model; none for a workflow that takes any object."""
+    if workflow.inputs is None:
+        return ()
+    schema = workflow.inputs.model_json_schema()
+    required = set(schema.get("required", ()))
+    defs = schema.get("$defs", {})
+    return tuple(
+        InputField(
+            name=name,
+            kind=_kind(spec, defs),
+            is_required=name in required,
+            default=redact({name: spec.get("default")})[name],
+            help=str(spec.get("description", "")),
+        )
+        for name, spec in schema.get("properties", {}).items()
+    )
+
+
+def fitting_inputs(workflow: Workflow, given: StartArguments) -> dict[str, JsonValue]:
+    """The inputs, each typed word read as JSON or as text, whichever the workflow takes.
+
+    Raises:
+        InvalidInputsError: with a problem per field; a misspelt name is one.
+    """
+    _refuse_unknown(workflow, [*given.texts, *given.values])
+    inputs: dict[str, JsonValue] = {**given.values, **{key: _read(text) for key, text in given.texts.items()}}
+    first: InvalidInputsError | None = None
+    for other_reading in (_as_text, _as_list):
+        try:
+            workflow.stored_inputs(inputs)
+        except InvalidInputsError as error:
+            first = first or error
+            inputs |= {key: other_reading(given.texts[key]) for key in error.fields if key in given.texts}
+        else:
+            return inputs
+    try:
+        workflow.stored_inputs(inputs)
+    except InvalidInputsError as error:
+        raise first or error from None
+    return inputs
+
+
+def close_to(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    by_lower = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def _refuse_unknown(workflow: Workflow, names: list[str]) -> None:
+    """A name that the model would ignore in silence is more likely misspelt than meant."""
+    model = workflow.inputs
+    if model is None or model.model_config.get("extra") == "allow":
+        return
+    aliases = {str(spec.validation_alias or spec.alias or "") for spec in model.model_fields.values()} - {""}
+    known = {field.name for field in inputs_of(workflow)} | set(model.model_fields) | aliases
+    problems = {}
+    for name in names:
+        if name not in known:
+            meant = close_to(name, known)
+            problems[name] = f"not an input of {workflow.name}" + (f"; did you mean {meant}?" if meant else "")
+    if problems:
+        raise InvalidInputsError(workflow.name, problems)
+
+
+def _read(text: str) -> JsonValue:
+    try:
+        read: JsonValue = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return text
+    return read
+
+
+def _no_constant(name: str) -> JsonValue:
+    raise ValueError(name)
+
+
+def _as_text(text: str) -> JsonValue:
+    return text
+
+
+def _as_list(text: str) -> JsonValue:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _kind(spec: dict[str, Any], defs: dict[str, Any]) -> str:
+    if "$ref" in spec:
+        spec = defs.get(str(spec["$ref"]).removeprefix("#/$defs/"), {})
+    if "anyOf" in spec:
+        kinds = [_kind(part, defs) for part in spec["anyOf"] if part.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if "enum" in spec:
+        return "one of " + ", ".join(str(choice) for choice in spec["enum"])
+    if "const" in spec:
+        return f"always {spec['const']}"
+    if spec.get("type") == "array" and isinstance(spec.get("items"), dict):
+        return f"list of {_kind(spec['items'], defs)}"
+    if spec.get("type") == "string" and "format" in spec:
+        return str(spec["format"]).replace("-", " ")
+    return _KINDS.get(str(spec.get("type", "")), "anything")
