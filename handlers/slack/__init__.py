@@ -1,0 +1,28 @@
+"""Asking people in Slack: messages with buttons, forms, and a slash command."""
+
+from handlers.slack.app import build_slack_app
+from handlers.slack.client import SLACK_API, open_client
+from handlers.slack.doctor import BOT_SCOPES, Finding, check_slack
+from handlers.slack.errors import DeliveryError, SlackError, SlackSetupError
+from handlers.slack.handler import SlackApprovalHandler
+from handlers.slack.http_server import EVENTS_PATH, HEALTH_PATH, HttpServer, serve_http
+from handlers.slack.socket_mode import SocketListener, serve_socket
+
+__all__ = [
+    "BOT_SCOPES",
+    "EVENTS_PATH",
+    "HEALTH_PATH",
+    "SLACK_API",
+    "DeliveryError",
+    "Finding",
+    "HttpServer",
+    "SlackApprovalHandler",
+    "SlackError",
+    "SlackSetupError",
+    "SocketListener",
+    "build_slack_app",
+    "check_slack",
+    "open_client",
+    "serve_http",
+    "serve_socket",
+]

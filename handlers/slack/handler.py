@@ -1,0 +1,157 @@
+"""The handler that asks people in Slack."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers.slack.blocks import approval, closed
+from handlers.slack.errors import GONE, SLACK_FAILURES, DeliveryError, code_of
+from handlers.slack.escape import code, escaped_line
+from handlers.slack.layout import Block, Message, context, section
+from handlers.slack.messages import Messages, Place
+from handlers.slack.outcome import outcome
+from handlers.slack.people import slack_user
+from spectra_bot import Delivered, InterruptRequest, InterruptResponse, RunResult, redact
+
+logger = logging.getLogger(__name__)
+
+METADATA_EVENT = "spectra_interrupt"
+_NOTHING_TO_CHANGE = GONE | {"channel_not_found", "not_in_channel", "is_archived"}
+
+
+class SlackApprovalHandler:
+    """Posts each question to its channel, with a button for each option, and closes it when it is over.
+
+    The channel is the request's, as the runner resolved it, else `default_channel`. Clicks come back through
+    `build_slack_app`.
+
+    Args:
+        default_channel: where a question goes that has no channel; an id such as `C012AB3CD`.
+        command: the slash command that people type, for what messages tell them to do.
+        name: under which receipts are stored; only two Slack handlers in one runner need another.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        *,
+        default_channel: str | None = None,
+        command: str = "/spectra",
+        name: str = "slack",
+    ) -> None:
+        self.name = name
+        self.messages = Messages(client)
+        self._client = client
+        self._default_channel = default_channel
+        self._command = command
+        self._told: set[tuple[str, str]] = set()
+
+    async def handle(self, request: InterruptRequest) -> Delivered:
+        """Post the question.
+
+        Returns:
+            Its place, as `{"channel": ..., "ts": ...}`.
+
+        Raises:
+            DeliveryError: it could not be posted. Where somebody must do something about it, the one who started the
+                run was told so in private.
+        """
+        try:
+            place = await self._post(request)
+        except DeliveryError as error:
+            if error.is_for_good:
+                await self._tell_starter(request, error)
+            raise
+        logger.info(
+            "interrupt delivered",
+            extra={"run_id": request.run_id, "interrupt_id": request.id, "channel": place.channel},
+        )
+        return Delivered(place.receipt())
+
+    async def settle(
+        self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
+    ) -> None:
+        """Show how the question ended: buttons gone, who and when. May be called again.
+
+        Raises:
+            DeliveryError: Slack did not take it; call again later.
+        """
+        place = Place.of(receipt)
+        if place is None:
+            return
+        try:
+            await self.messages.change(place, lambda bare: closed(request, response, bare=bare), is_final=True)
+        except DeliveryError as error:
+            if error.code not in _NOTHING_TO_CHANGE:
+                raise
+            extra = {"run_id": request.run_id, "interrupt_id": request.id, "slack_error": error.code}
+            logger.warning("message was gone when it was to be settled", extra=extra)
+
+    async def conclude(self, result: RunResult, request: InterruptRequest, receipt: Mapping[str, JsonValue]) -> None:
+        """Tell in the question's thread how the run ended.
+
+        Slack has no way to post once only: called again after a crash, it may post again.
+
+        Raises:
+            DeliveryError: Slack did not take it; call again later.
+        """
+        place = Place.of(receipt)
+        if place is None:
+            return
+        try:
+            await self.messages.post(
+                place.channel, lambda _: outcome(result, command=self._command), thread_ts=place.ts
+            )
+        except DeliveryError as error:
+            if error.code not in _NOTHING_TO_CHANGE:
+                raise
+            extra = {"run_id": result.run_id, "interrupt_id": request.id, "slack_error": error.code}
+            logger.warning("thread was gone when its run ended", extra=extra)
+
+    async def _post(self, request: InterruptRequest) -> Place:
+        channel = request.channel or self._default_channel
+        if not channel:
+            raise DeliveryError(
+                "there is no channel to ask in: give the workflow or the request a channel=, "
+                f"start the run with {self._command} in a channel, or set SPECTRA_CHANNEL",
+                code="no_channel",
+                is_for_good=True,
+            )
+        metadata: Block = {"event_type": METADATA_EVENT, "event_payload": {"interrupt_id": request.id}}
+        return await self.messages.post(channel, lambda bare: approval(request, bare=bare), metadata=metadata)
+
+    async def _tell_starter(self, request: InterruptRequest, error: DeliveryError) -> None:
+        """Tell the one who started the run, once for each interrupt and reason."""
+        extra = {"run_id": request.run_id, "interrupt_id": request.id, "slack_error": error.code}
+        logger.warning("interrupt not delivered", extra=extra)
+        user = slack_user(request.requested_by)
+        if user is None or (request.id, error.code) in self._told:
+            return
+        message = _not_asked(request, error)
+        try:
+            await self._client.chat_postMessage(channel=user, text=message.text, blocks=list(message.blocks))
+        except SLACK_FAILURES as failure:
+            logger.warning("starter not told", extra={**extra, "slack_error": code_of(failure)})
+        else:
+            self._told.add((request.id, error.code))
+
+
+def _not_asked(request: InterruptRequest, error: DeliveryError) -> Message:
+    """What the starter of a run is told when its question could not be posted. Pure."""
+    line = f"⚠️ Your run {code(request.run_id)} of {code(request.workflow)} waits for an answer, and I could not ask."
+    why = escaped_line(str(error), 800)
+    asked = escaped_line(redact(request.reason), 300)
+    where = f" (<#{request.channel}>)" if _is_channel_id(request.channel) else ""
+    blocks = (
+        section(f"{line}\n*Why:* {why}{where}\n*The question:* {asked}"),
+        context("I keep trying, so there is nothing to start again once it is put right."),
+    )
+    return Message(text=f"{line} {why}", blocks=blocks)
+
+
+def _is_channel_id(channel: str | None) -> bool:
+    return bool(channel) and channel is not None and channel.isascii() and channel.isalnum() and channel[0] in "CG"

@@ -1,0 +1,121 @@
+"""What Slack delivers, read into values of our own. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from handlers.slack.buttons import PressedButton, read_button
+from handlers.slack.messages import Place
+from handlers.slack.modals import FormPlace
+from handlers.slack.people import identity
+
+Payload = Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who did something, as Slack signed it."""
+
+    team: str
+    user: str
+
+    @property
+    def identity(self) -> str:
+        """As the judge knows them."""
+        return identity(self.team, self.user)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A pressed button of a question."""
+
+    person: Person
+    button: PressedButton | None
+    """None where its value is none of ours."""
+    place: Place | None
+    response_url: str = field(repr=False)
+    trigger_id: str = field(repr=False)
+
+    @classmethod
+    def read(cls, body: Payload) -> Click:
+        """The click in a `block_actions` payload."""
+        channel = text_at(body, "channel", "id") or text_at(body, "container", "channel_id")
+        ts = text_at(body, "message", "ts") or text_at(body, "container", "message_ts")
+        actions = body.get("actions")
+        action = actions[0] if isinstance(actions, list) and actions else None
+        return cls(
+            person=person_in(body),
+            button=read_button(action.get("value") if isinstance(action, dict) else None),
+            place=Place.of({"channel": channel, "ts": ts}),
+            response_url=text_at(body, "response_url"),
+            trigger_id=text_at(body, "trigger_id"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A filled-in form."""
+
+    person: Person
+    form: FormPlace | None
+    """None where the modal is none of ours."""
+    values: JsonValue = field(repr=False)
+
+    @classmethod
+    def read(cls, body: Payload) -> Submission:
+        """The form in a `view_submission` payload."""
+        view = body.get("view")
+        state = view.get("state") if isinstance(view, dict) else None
+        return cls(
+            person=person_in(body),
+            form=FormPlace.read(text_at(body, "view", "private_metadata")),
+            values=state.get("values") if isinstance(state, dict) else None,
+        )
+
+    @property
+    def place(self) -> Place | None:
+        """The message that the form was opened from."""
+        return Place.of({"channel": self.form.channel, "ts": self.form.ts}) if self.form else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedCommand:
+    """A slash command."""
+
+    person: Person
+    command: str
+    text: str
+    channel: str
+    response_url: str = field(repr=False)
+
+    @classmethod
+    def read(cls, body: Payload) -> TypedCommand:
+        """The command in its payload; Slack escapes what was typed."""
+        text = text_at(body, "text")
+        for mark, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+            text = text.replace(mark, character)
+        return cls(
+            person=Person(team=text_at(body, "team_id"), user=text_at(body, "user_id")),
+            command=text_at(body, "command"),
+            text=text,
+            channel=text_at(body, "channel_id"),
+            response_url=text_at(body, "response_url"),
+        )
+
+
+def person_in(body: Payload) -> Person:
+    """Who did it. Somebody of another workspace carries that one's id."""
+    return Person(
+        team=text_at(body, "user", "team_id") or text_at(body, "team", "id"), user=text_at(body, "user", "id")
+    )
+
+
+def text_at(body: Payload, *path: str) -> str:
+    """The text at a path of names; empty where there is none."""
+    value: JsonValue = dict(body)
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""

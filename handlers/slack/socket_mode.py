@@ -1,0 +1,138 @@
+"""Hearing Slack over a socket that the bot opens itself, so that nothing needs to reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers.slack.client import quiet_logger
+from handlers.slack.errors import SLACK_FAILURES, SlackSetupError, code_of
+from handlers.slack.running import RunningListeners
+
+logger = logging.getLogger(__name__)
+
+_CONNECT_WITHIN_S = 10.0
+_STOP_WITHIN_S = 5.0
+_LOOK_EVERY_S = 15.0
+_SILENT_FOR_S = 60.0
+_REFUSALS = frozenset(
+    {
+        "invalid_auth",
+        "not_authed",
+        "token_revoked",
+        "token_expired",
+        "account_inactive",
+        "not_allowed_token_type",
+        "missing_scope",
+        "forbidden_team",
+    }
+)
+
+
+class SocketListener:
+    """The connection to Slack, which mends itself."""
+
+    def __init__(self, client: SocketModeClient) -> None:
+        self._client = client
+
+    async def is_connected(self) -> bool:
+        """Slack can reach the bot now."""
+        return bool(await self._client.is_connected())
+
+
+@asynccontextmanager
+async def serve_socket(app: AsyncApp, app_token: str) -> AsyncIterator[SocketListener]:
+    """Hear Slack over a socket while the block lasts; then wait a few seconds for what is at work.
+
+    Where Slack can't be reached it begins all the same, and connects when Slack is back.
+
+    Args:
+        app_token: an app-level token, xapp-..., with the scope connections:write.
+
+    Raises:
+        SlackSetupError: Slack refuses the token; says what to do.
+    """
+    listeners = RunningListeners(app)
+    log = quiet_logger("socket")
+    web_client = AsyncWebClient(
+        token=app_token,
+        base_url=app.client.base_url,
+        session=app.client.session,
+        retry_handlers=app.client.retry_handlers,
+        logger=log,
+    )
+    web_client.proxy = app.client.proxy
+    first_address = await _first_address(web_client, app_token)
+    handler = AsyncSocketModeHandler(app, app_token, logger=log, web_client=web_client)
+    client = handler.client
+    client.wss_uri = first_address
+    connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]  # Bolt has no types here
+    watching = asyncio.create_task(_watch(client))
+    try:
+        await asyncio.wait({connecting}, timeout=_CONNECT_WITHIN_S if first_address else 0)
+        if await client.is_connected():
+            logger.info("listening to slack over a socket")
+        else:
+            logger.warning("slack not reached yet; the bot goes on trying")
+        yield SocketListener(client)
+    finally:
+        await _stop(handler, connecting, watching)
+        await listeners.drain(_STOP_WITHIN_S)
+
+
+async def _first_address(web_client: AsyncWebClient, app_token: str) -> str | None:
+    """The address of a first socket; asking for it tells a wrong token from a Slack that is away."""
+    try:
+        async with asyncio.timeout(_CONNECT_WITHIN_S):
+            said = await web_client.apps_connections_open(app_token=app_token)
+    except SLACK_FAILURES as error:
+        code = code_of(error)
+        if code in _REFUSALS:
+            raise SlackSetupError(
+                f"Slack refuses the app token ({code}): make an app-level token with connections:write under "
+                "Basic Information, switch Socket Mode on, and set SLACK_APP_TOKEN"
+            ) from error
+        return None
+    return str(said["url"])
+
+
+async def _watch(client: SocketModeClient) -> None:
+    """Mend what the client does not: an address that has run out, and a connection that has fallen silent."""
+    heard = time.monotonic()
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        if await client.is_connected():
+            heard = time.monotonic()
+            continue
+        client.wss_uri = None  # else each further attempt goes to the same address, which works once
+        if time.monotonic() - heard < _SILENT_FOR_S:
+            continue
+        heard = time.monotonic()
+        logger.warning("socket silent; connecting anew")
+        try:
+            async with asyncio.timeout(_CONNECT_WITHIN_S):
+                await client.connect_to_new_endpoint(force=True)
+        except SLACK_FAILURES as error:
+            logger.warning("slack not reached", extra={"slack_error": code_of(error) or type(error).__name__})
+
+
+async def _stop(handler: AsyncSocketModeHandler, *tasks: asyncio.Task[None]) -> None:
+    client = handler.client
+    tasks_of_client = [client.message_processor, client.current_session_monitor, client.message_receiver]
+    try:
+        async with asyncio.timeout(_STOP_WITHIN_S):
+            await handler.close_async()  # type: ignore[no-untyped-call]  # nor here
+    except (TimeoutError, *SLACK_FAILURES):
+        logger.warning("socket not closed in time")
+    every = [task for task in (*tasks, *tasks_of_client) if task is not None]
+    for task in every:
+        task.cancel()
+    await asyncio.wait(every, timeout=_STOP_WITHIN_S)
