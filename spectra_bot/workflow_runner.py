@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -30,6 +31,8 @@ from spectra_bot.runs import (
 )
 from spectra_bot.store import SqliteStore
 from spectra_bot.workflow import Workflow
+
+logger = logging.getLogger(__name__)
 
 
 class WorkflowRunner:
@@ -195,7 +198,10 @@ class WorkflowRunner:
 
     def _report(self, update: RunUpdate) -> None:
         for listener in self._listeners:
-            listener(update)
+            try:
+                listener(update)
+            except Exception:
+                logger.exception("listener failed", extra={"run_id": update.run_id})
 
 
 class WorkflowRunnerBuilder:

@@ -32,6 +32,7 @@ from spectra_bot.errors import (
     UnknownWorkflowError,
 )
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest, InterruptResponse
+from spectra_bot.json_values import encode
 from spectra_bot.machine import RunState, apply, start
 from spectra_bot.machine import events as e
 from spectra_bot.runner import Inputs
@@ -81,6 +82,8 @@ class EmbeddedEngine:
         self._store = store
         self._clock = clock
         self._owner = new_owner(lease_s)
+        self._max_payload_bytes = max_payload_bytes
+        self._starting: set[asyncio.Task[str]] = set()
         self._holdings = Holdings(
             workflows=workflows,
             store=store,
@@ -121,6 +124,7 @@ class EmbeddedEngine:
     ) -> str:
         found = self._workflow(workflow)
         stored_inputs = found.stored_inputs(inputs)
+        encode(stored_inputs, "inputs", self._max_payload_bytes)
         now = self._clock.now()
         event = e.RunStarted(
             at=now,
@@ -131,16 +135,23 @@ class EmbeddedEngine:
             requested_by=requested_by,
             channel=channel,
         )
+        # In a task of its own: whoever starts it may be cancelled, and what is stored by then must be carried on.
+        task = asyncio.create_task(self._start(event))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        return await asyncio.shield(task)
+
+    async def _start(self, event: e.RunStarted) -> str:
         state = start(event)
         created = await self._store.create(new_run(event), change(0, [event], None, state), self._owner.owner_id)
         if not created:
             before = await self._holdings.load(event.run_id)
-            if (before[0].workflow, before[0].inputs) != (workflow, stored_inputs):
+            if (before[0].workflow, before[0].inputs) != (event.workflow, event.inputs):
                 raise RunExistsError(event.run_id, before[0].workflow)
             await self._holdings.own(event.run_id)
             return event.run_id
         self._holdings.adopt(state, seq=1, epoch=1).carry_on()
-        logger.info("run started", extra={"run_id": event.run_id, "workflow": workflow})
+        logger.info("run started", extra={"run_id": event.run_id, "workflow": event.workflow})
         return event.run_id
 
     async def run(
@@ -173,6 +184,7 @@ class EmbeddedEngine:
     # Deciding and steering.
 
     async def answer(self, interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
+        encode(response.data, "data of the answer", self._max_payload_bytes)
         run_id = await self._store.run_of(interrupt_id)
         if run_id is None:
             raise UnknownInterruptError(interrupt_id)

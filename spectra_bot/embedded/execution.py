@@ -20,6 +20,9 @@ from spectra_bot.workflow import Condition, StepFunction, Workflow
 
 logger = logging.getLogger(__name__)
 
+MAX_ERROR = 4000
+"""As many characters of a step's error are stored; the log has the rest."""
+
 
 class Execution:
     """Carries out one workflow's commands; knows the code, and neither store nor handlers."""
@@ -93,7 +96,7 @@ class Execution:
         return bool(await verdict if inspect.isawaitable(verdict) else verdict)
 
     def _failed(self, step: str, visit: int, error: str) -> e.StepFailed:
-        return e.StepFailed(at=self._clock.now(), step=step, visit=visit, error=error)
+        return e.StepFailed(at=self._clock.now(), step=step, visit=visit, error=shortened(error))
 
     def _raised(self, state: RunState, step: str, question: NewQuestion) -> e.InterruptRaised:
         now = self._clock.now()
@@ -157,6 +160,12 @@ def _take_questions(group: BaseExceptionGroup[BaseException], context: StepConte
             open_groups.extend(one.exceptions)
         elif isinstance(one, InterruptException):
             context.raised(one.request)
+
+
+def shortened(error: str) -> str:
+    """An error as it is kept: its beginning, where it is very long."""
+    left_out = len(error) - MAX_ERROR
+    return error if left_out <= 0 else f"{error[:MAX_ERROR]}... ({left_out:,} more characters are in the log)"
 
 
 def _in_words(error: Exception) -> str:

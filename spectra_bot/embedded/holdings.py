@@ -66,7 +66,9 @@ class Holdings:
         )
         self._runs: dict[str, OwnedRun] = {}
         self._idle: OrderedDict[str, OwnedRun] = OrderedDict()
-        self._adopting: dict[str, asyncio.Lock] = {}
+        self._adopting: dict[str, asyncio.Task[OwnedRun | None]] = {}
+        self._owed: dict[str, Claim] = {}
+        """Runs that are ours in the store and not yet in our hands."""
         self._closing = False
 
     def here(self, run_id: str) -> OwnedRun | None:
@@ -93,35 +95,30 @@ class Holdings:
         run = self.here(run_id)
         if run is not None:
             return run
-        lock = self._adopting.setdefault(run_id, asyncio.Lock())
-        try:
-            async with lock:
-                run = self.here(run_id)
-                if run is not None:
-                    return run
-                summary = await self._store.summary(run_id)
-                if summary is None:
-                    raise RunNotFoundError(run_id)
-                if summary.workflow not in self._executions or self._closing:
-                    return None
-                claim = await self._claim(run_id)
-                return await self._take_over(claim) if claim else None
-        finally:
-            if not lock.locked():
-                self._adopting.pop(run_id, None)
+        # In a task of its own: whoever asks may be cancelled, and what is claimed by then must be carried on.
+        adopting = self._adopting.get(run_id)
+        if adopting is None:
+            adopting = self._adopting[run_id] = asyncio.create_task(self._take(run_id))
+            adopting.add_done_callback(lambda _: self._adopting.pop(run_id, None))
+        return await asyncio.shield(adopting)
 
     async def adopt_orphans(self) -> None:
         """Take every open run of a loaded workflow that has no live owner."""
         while self._executions and not self._closing:
             now = self._clock.monotonic()
             claims = await self._store.claim_orphans(list(self._executions), self._owner, now, BATCH)
-            for claim in claims:
-                known = self._runs.get(claim.run_id)
-                if known is not None:
-                    known.lose()
-                await self._take_over(claim)
+            self._owed.update((claim.run_id, claim) for claim in claims)
+            await self.take_owed()
             if len(claims) < BATCH:
                 return
+
+    async def take_owed(self) -> None:
+        """Load what was claimed; what a failing store leaves is tried again at the next call."""
+        for run_id, claim in list(self._owed.items()):
+            known = self._runs.get(run_id)
+            if known is not None:
+                known.lose()
+            await self._take_over(claim)
 
     async def load(self, run_id: str) -> tuple[RunState, int]:
         """The run as it is stored, and how many events it has.
@@ -144,6 +141,18 @@ class Holdings:
         with contextlib.suppress(StoreError):  # the lease runs out by itself
             await self._store.release(self._owner.owner_id)
 
+    async def _take(self, run_id: str) -> OwnedRun | None:
+        summary = await self._store.summary(run_id)
+        if summary is None:
+            raise RunNotFoundError(run_id)
+        if summary.workflow not in self._executions or self._closing:
+            return None
+        claim = await self._claim(run_id)
+        if claim is None:
+            return None
+        self._owed[run_id] = claim
+        return await self._take_over(claim)
+
     async def _claim(self, run_id: str) -> Claim | None:
         """Ours already (it rested and left memory), or without a live owner; else None."""
         owner = await self._store.owner_of(run_id)
@@ -154,6 +163,7 @@ class Holdings:
     async def _take_over(self, claim: Claim) -> OwnedRun:
         state, seq = await self.load(claim.run_id)
         run = self.adopt(state, seq=seq, epoch=claim.epoch)
+        self._owed.pop(claim.run_id, None)
         running = [name for name, node in state.nodes.items() if node.phase is Phase.RUNNING]
         if claim.crashed and running and not state.status.over:
             logger.warning("run recovered", extra={"run_id": claim.run_id, "steps": running})
@@ -165,7 +175,10 @@ class Holdings:
 
     async def _catch_up(self, state: RunState, seq: int) -> tuple[RunState, int]:
         rows = await self._store.events(state.run_id, seq)
-        return replay(state, rows, self._shape) if rows else (state, seq)
+        if rows:
+            state, seq = replay(state, rows, self._shape)
+        await self._store.clear_note(state.run_id, self._owner.owner_id, seq)
+        return state, seq
 
     def _shape(self, digest: str) -> Shape:
         return self._known_shapes[digest]

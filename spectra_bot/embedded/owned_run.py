@@ -113,7 +113,7 @@ class OwnedRun:
         )
 
     async def changed(self) -> None:
-        """Return after the next change of the state, of its tasks or of a handler's turn."""
+        """Return when the run may have come to rest: after a change that left no step running, or a handler's turn."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watchers.append(future)
         await future
@@ -125,7 +125,8 @@ class OwnedRun:
     def carry_on(self) -> None:
         """Start what the state asks for, and stop what it no longer does."""
         self._tasks.reconcile()
-        self.tell_watchers()
+        if self.lost or self.state.status is not RunStatus.RUNNING:
+            self.tell_watchers()
 
     def note(self) -> None:
         """Someone else may have appended, or taken the run: look."""

@@ -1,4 +1,4 @@
-"""The log of one owned run: proposals are judged on its newest state, and those that wait together committed at once."""
+"""The log of one owned run: what is proposed is judged on its newest state, and committed with what waits beside it."""
 
 from __future__ import annotations
 
@@ -193,7 +193,9 @@ class RunLog:
             except StaleEvent as stale:
                 logger.debug("change came too late", extra={"run_id": state.run_id, "why": stale.what})
                 outcomes.append((proposal, stale))
-            except Exception as error:  # noqa: BLE001  told to its proposer
+            except Exception as error:
+                if proposal.future is None:
+                    logger.exception("result does not fit its run", extra={"run_id": state.run_id})
                 outcomes.append((proposal, error))
             else:
                 state = after

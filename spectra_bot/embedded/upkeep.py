@@ -82,7 +82,7 @@ class Upkeep:
                 await self._clock.sleep(SCAN_S)
 
     async def _look_around(self) -> None:
-        version = await self._store.data_version()
+        version = -1
         scanned = self._clock.monotonic()
         while True:
             await self._clock.sleep(POLL_S)
@@ -97,10 +97,12 @@ class Upkeep:
             if newest != version:
                 version = newest
                 await self._take_notes()
-            if self._recover and self._clock.monotonic() - scanned > SCAN_S:
+            if self._clock.monotonic() - scanned > SCAN_S:
                 scanned = self._clock.monotonic()
-                await self._holdings.adopt_orphans()
-                self.deadlines_changed()
+                await self._holdings.take_owed()
+                if self._recover:
+                    await self._holdings.adopt_orphans()
+                    self.deadlines_changed()
 
     async def _beat(self) -> None:
         self._last_beat = self._clock.monotonic()

@@ -140,7 +140,11 @@ class Store(Protocol):
         ...
 
     async def noted(self, owner_id: str) -> list[str]:
-        """The owned runs to which someone else has appended since the last call."""
+        """The owned runs to which someone else has appended, until the owner appends or clears the note."""
+        ...
+
+    async def clear_note(self, run_id: str, owner_id: str, seq: int) -> None:
+        """Say that the owner has seen that many events; a later one leaves a note of its own."""
         ...
 
     async def data_version(self) -> int:

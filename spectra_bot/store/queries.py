@@ -45,7 +45,8 @@ BEAT = """
 """
 RELEASE_RUNS = "update runs set owner = null where owner = ?"
 FORGET_OWNER = "delete from owners where owner_id = ?"
-NOTED = "update runs set noted = 0 where owner = ? and noted = 1 returning run_id"
+NOTED = "select run_id from runs where owner = ? and noted = 1"
+CLEAR_NOTE = "update runs set noted = 0 where run_id = ? and owner = ? and seq = ? and noted = 1"
 
 DUE = """
     select i.run_id, i.interrupt_id from interrupts i join runs r on r.run_id = i.run_id

@@ -140,10 +140,10 @@ class SqliteStore:
         await self.writer.submit(work, writes=True)
 
     async def noted(self, owner_id: str) -> list[str]:
-        def work(connection: sqlite3.Connection) -> list[Row]:
-            return connection.execute(q.NOTED, (owner_id,)).fetchall()
+        return [str(run_id) for (run_id,) in await self._rows(q.NOTED, owner_id)]
 
-        return [str(run_id) for (run_id,) in await self.writer.submit(work, writes=True)]
+    async def clear_note(self, run_id: str, owner_id: str, seq: int) -> None:
+        await self._write(q.CLEAR_NOTE, run_id, owner_id, seq)
 
     async def data_version(self) -> int:
         [[version]] = await self._rows("pragma data_version")
