@@ -99,7 +99,7 @@ class Holdings:
         adopting = self._adopting.get(run_id)
         if adopting is None:
             adopting = self._adopting[run_id] = asyncio.create_task(self._take(run_id))
-            adopting.add_done_callback(lambda _: self._adopting.pop(run_id, None))
+            adopting.add_done_callback(lambda task: self._taken(run_id, task))
         return await asyncio.shield(adopting)
 
     async def adopt_orphans(self) -> None:
@@ -140,6 +140,11 @@ class Holdings:
         await asyncio.gather(*(run.close(grace_s) for run in self.all_here()))
         with contextlib.suppress(StoreError):  # the lease runs out by itself
             await self._store.release(self._owner.owner_id)
+
+    def _taken(self, run_id: str, task: asyncio.Task[OwnedRun | None]) -> None:
+        del self._adopting[run_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.debug("run could not be taken", exc_info=error, extra={"run_id": run_id})
 
     async def _take(self, run_id: str) -> OwnedRun | None:
         summary = await self._store.summary(run_id)

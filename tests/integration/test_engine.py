@@ -1,0 +1,258 @@
+"""The embedded engine between two processes' lives, and when those around it fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from spectra_bot import (
+    Delivered,
+    HumanGateStep,
+    InterruptRequest,
+    InterruptStatus,
+    RunStatus,
+    RunUpdate,
+    StepContext,
+    StoreError,
+    Workflow,
+    WorkflowRunner,
+)
+from spectra_bot.store import SqliteStore
+from spectra_bot.testing.clock import ManualClock
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    return str(tmp_path / "spectra.db")
+
+
+def asking(timeout: timedelta | None = None) -> Workflow:
+    workflow = Workflow("asking")
+    workflow.add("gate", HumanGateStep("Ship it?", timeout=timeout))
+
+    @workflow.step
+    async def ship(ctx: StepContext) -> str:
+        return "shipped"
+
+    return workflow
+
+
+class Desk:
+    """A handler that delivers, and notes what it was given."""
+
+    def __init__(self) -> None:
+        self.handled: list[str] = []
+
+    async def handle(self, request: InterruptRequest) -> Delivered:
+        self.handled.append(request.id)
+        return Delivered({"desk": 1})
+
+
+async def read_only(runner: WorkflowRunner, *, on: bool) -> None:
+    """Have the runner's own connection refuse every write, as a full disk does."""
+    store = runner._engine._store  # the fault is made inside
+    assert isinstance(store, SqliteStore)
+    await store.writer.submit(lambda c: c.execute(f"pragma query_only = {int(on)}").fetchall(), writes=False)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_waiting_run_survives_the_process_and_is_not_asked_twice(database: str) -> None:
+    first, second = Desk(), Desk()
+    async with WorkflowRunner(workflows=[asking()], database=database, handlers=[first]) as runner:
+        asked = await runner.run("asking")
+    async with WorkflowRunner(workflows=[asking()], database=database, handlers=[second]) as runner:
+        before = await runner.wait(asked.run_id)
+        done = await runner.resume(asked.run_id, before.pending[0].answer("approve"))
+
+    assert before.pending == asked.pending
+    assert first.handled == [asked.pending[0].id]
+    assert second.handled == []
+    assert done.status is RunStatus.COMPLETED
+
+
+async def test_question_that_was_never_delivered_is_delivered_by_the_next_process(database: str) -> None:
+    desk = Desk()
+    async with WorkflowRunner(workflows=[asking()], database=database) as runner:
+        asked = await runner.run("asking")
+
+    async with WorkflowRunner(workflows=[asking()], database=database, handlers=[desk]) as runner:
+        await runner.wait(asked.run_id)
+
+    assert desk.handled == [asked.pending[0].id]
+
+
+async def test_deadline_that_passed_while_no_process_ran_fires_at_the_next_start(database: str) -> None:
+    clock = ManualClock()
+    workflow = asking(timeout=timedelta(hours=1))
+    async with WorkflowRunner(workflows=[workflow], database=database, clock=clock) as runner:
+        asked = await runner.run("asking")
+    clock.advance(timedelta(hours=3))
+
+    async with WorkflowRunner(workflows=[workflow], database=database, clock=clock) as runner:
+        done = await asyncio.wait_for(runner.wait(asked.run_id, over=True), 10)
+        [record] = (await runner.get(asked.run_id)).interrupts
+
+    assert done.error == "gate: nobody decided in time: Ship it?"
+    assert record.status is InterruptStatus.TIMED_OUT
+
+
+async def test_step_that_was_stopped_with_its_process_runs_again_in_the_next(database: str) -> None:
+    started: list[int] = []
+    workflow = Workflow("long")
+    reached = asyncio.Event()
+
+    @workflow.step
+    async def work(ctx: StepContext) -> str:
+        started.append(ctx.attempt)
+        if len(started) == 1:
+            reached.set()
+            await asyncio.Event().wait()
+        return "done"
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        run_id = await runner.start("long")
+        await reached.wait()
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        done = await runner.wait(run_id)
+
+    assert done.outputs["work"] == "done"
+    assert started == [1, 1]
+
+
+async def test_run_keeps_the_graph_it_started_on(database: str) -> None:
+    async with WorkflowRunner(workflows=[asking()], database=database) as runner:
+        asked = await runner.run("asking")
+    changed = asking()
+
+    @changed.step
+    async def added(ctx: StepContext) -> str:
+        return "not part of the old run"
+
+    async with WorkflowRunner(workflows=[changed], database=database) as runner:
+        old = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+        new = await runner.run("asking")
+        new = await runner.resume(new.run_id, new.pending[0].answer("approve"))
+
+    assert "added" not in old.outputs
+    assert old.status is RunStatus.COMPLETED
+    assert "added" in new.outputs
+
+
+async def test_step_that_is_gone_from_the_code_fails_its_run_by_name(database: str) -> None:
+    async with WorkflowRunner(workflows=[asking()], database=database) as runner:
+        asked = await runner.run("asking")
+    changed = Workflow("asking")
+    changed.add("gate", HumanGateStep("Ship it?"))
+
+    async with WorkflowRunner(workflows=[changed], database=database) as runner:
+        done = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert done.error == "ship: workflow asking has no step 'ship' any more"
+
+
+async def test_start_that_is_cancelled_after_it_was_stored_still_runs(database: str) -> None:
+    workflow = Workflow("quick")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None: ...
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        starting = asyncio.create_task(runner.start("quick", run_id="nightly"))
+        await until(lambda: _is_queued(starting))
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+        async def completed() -> bool:
+            return [run.status for run in await runner.list_runs()] == [RunStatus.COMPLETED]
+
+        await until(completed)
+
+
+async def _is_queued(task: asyncio.Task[str]) -> bool:
+    """The task has given its change to the store, and waits."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return not task.done()
+
+
+async def test_store_that_fails_for_a_while_only_delays_a_result(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    workflow = Workflow("patient")
+    failing, go_on = asyncio.Event(), asyncio.Event()
+
+    @workflow.step
+    async def work(ctx: StepContext) -> str:
+        failing.set()
+        await go_on.wait()
+        return "done"
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        run_id = await runner.start("patient")
+        await failing.wait()
+        await read_only(runner, on=True)
+        go_on.set()
+
+        async def was_refused() -> bool:
+            return "change was not stored" in caplog.messages
+
+        await until(was_refused)
+        await read_only(runner, on=False)
+        done = await asyncio.wait_for(runner.wait(run_id), 10)
+
+    assert done.outputs["work"] == "done"
+
+
+async def test_failing_listener_does_not_hold_up_the_run(database: str) -> None:
+    def broken(update: RunUpdate) -> None:
+        raise ValueError(update.event)
+
+    async with WorkflowRunner(workflows=[asking()], database=database, listeners=[broken]) as runner:
+        asked = await runner.run("asking")
+
+    assert asked.status is RunStatus.INTERRUPTED
+
+
+async def test_listener_sees_steps_and_their_progress(database: str) -> None:
+    seen: list[tuple[str, str | None, float | None, str]] = []
+    workflow = Workflow("progress")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        ctx.progress(0.5, "half")
+
+    def listen(update: RunUpdate) -> None:
+        seen.append((update.event, update.step, update.fraction, update.text))
+
+    async with WorkflowRunner(workflows=[workflow], database=database, listeners=[listen]) as runner:
+        await runner.run("progress")
+
+    assert seen == [
+        ("StepStarted", "work", None, ""),
+        ("StepProgress", "work", 0.5, "half"),
+        ("StepCompleted", "work", None, ""),
+    ]
+
+
+async def test_store_that_cannot_be_written_tells_whoever_answers(database: str) -> None:
+    async with WorkflowRunner(workflows=[asking()], database=database) as runner:
+        asked = await runner.run("asking")
+        [request] = asked.pending
+        await read_only(runner, on=True)
+
+        with pytest.raises(StoreError, match="readonly"):
+            await runner.answer(request.id, request.answer("approve"))
+        await read_only(runner, on=False)
+        done = await runner.resume(asked.run_id, request.answer("approve"))
+
+    assert done.status is RunStatus.COMPLETED
