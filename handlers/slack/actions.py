@@ -61,10 +61,10 @@ class Actions:
         try:
             found = await self._consider(click)
         except Exception:
+            if not await self._tell(click, NOT_RECORDED, within_s=_WITHIN_S):
+                raise  # Bolt logs it and sends no ack, so that Slack shows a warning by the button
             logger.exception("click not recorded", extra=_facts(click))
-            # Without an ack Slack shows a warning by the button: only who was told otherwise may do without it.
-            if await self._tell(click, NOT_RECORDED, within_s=_WITHIN_S):
-                await ack()
+            await ack()
             return
         await ack()
         if isinstance(found, _FormAsked):

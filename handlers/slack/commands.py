@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -27,7 +28,7 @@ from handlers.slack.lists import (
     words,
 )
 from handlers.slack.messages import Place
-from handlers.slack.outcome import ENDS, MARKS
+from handlers.slack.outcome import ENDS, MARKS, outcome
 from handlers.slack.payloads import TypedCommand
 from handlers.slack.whisper import Whispers
 from handlers.slack.workspace import Workspace
@@ -38,13 +39,25 @@ from spectra_bot import (
     RunResult,
     RunStatus,
     SpectraError,
-    UnknownWorkflowError,
+    Workflow,
 )
 
 logger = logging.getLogger(__name__)
 
 _ACK_WITHIN_S = 1.5
+_AFTER_THE_ACK_S = 0.5
+"""So that the end of a short run stands below the word that it was started."""
+_FOLLOWED_FOR_S = 20 * 60.0
+"""A response url works for half an hour."""
 _NOT_DONE = "⚠️ That did not work: something went wrong here. Nothing was changed that we know of; please try again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    """What is told at once, and the run that was started."""
+
+    message: Message
+    started: str | None = None
 
 
 class Commands:
@@ -66,7 +79,7 @@ class Commands:
         self._doorkeeper = doorkeeper
         self._whispers = whispers
         self._command = command
-        self._verbs: dict[str, Callable[[TypedCommand, list[str]], Awaitable[Message]]] = {
+        self._verbs: dict[str, Callable[[TypedCommand, list[str]], Awaitable[Message | _Reply]]] = {
             "run": self._run,
             "help": self._help,
             "pending": self._pending,
@@ -84,41 +97,57 @@ class Commands:
             await asyncio.wait({work}, timeout=_ACK_WITHIN_S)
             if not work.done():
                 await ack(text="⏳ Working on it …")
-                await self._whispers.tell(
-                    await work, response_url=typed.response_url, channel=typed.channel, user=typed.person.user
-                )
+                await self._tell(typed, (await work).message)
                 return
         finally:
             work.cancel()
-        message = work.result()
-        await ack(text=message.text, blocks=list(message.blocks) or None, response_type="ephemeral")
+        reply = work.result()
+        await ack(text=reply.message.text, blocks=list(reply.message.blocks) or None, response_type="ephemeral")
+        if reply.started:
+            await self._tell_silent_end(typed, reply.started)
 
-    async def _answer(self, typed: TypedCommand) -> Message:
+    async def _tell(self, typed: TypedCommand, message: Message) -> None:
+        await self._whispers.tell(
+            message, response_url=typed.response_url, channel=typed.channel, user=typed.person.user
+        )
+
+    async def _tell_silent_end(self, typed: TypedCommand, run_id: str) -> None:
+        """Tell the end of a run that asked nothing, for it has no thread to be told in."""
+        try:
+            await asyncio.sleep(_AFTER_THE_ACK_S)
+            async with asyncio.timeout(_FOLLOWED_FOR_S):
+                await self._runner.wait(run_id)
+            run = await self._runner.get(run_id)
+            if run.status.over and not run.interrupts:
+                await self._tell(typed, outcome(run, command=self._command))
+        except TimeoutError:
+            return
+        except Exception:
+            logger.exception("run not followed", extra={"run_id": run_id})
+
+    async def _answer(self, typed: TypedCommand) -> _Reply:
         """What to tell; every failure is told in words."""
         extra = {"by": typed.person.identity, "channel": typed.channel}
         try:
             if stranger := await self._doorkeeper.refusal(typed.person):
-                return words(stranger)
+                return _Reply(message=words(stranger))
             verb, *rest = words_of(typed.text) or ["help"]
             work = self._verbs.get(verb.lower())
-            if work is None:
-                return self._unknown_verb(verb)
-            return await work(typed, rest)
+            answer = await work(typed, rest) if work else self._unknown_verb(verb)
+            return answer if isinstance(answer, _Reply) else _Reply(message=answer)
         except ArgumentsError as error:
-            return words(f"⚠️ {escaped_line(str(error), 500)}\nSee {code(f'{self._command} help')}")
+            told = f"⚠️ {escaped_line(str(error), 500)}\nSee {code(f'{self._command} help')}"
         except SpectraError as error:
             logger.info("command refused", extra={**extra, "why": type(error).__name__})
-            return words(f"⚠️ {escaped_line(str(error), 1_000)}")
+            told = f"⚠️ {escaped_line(str(error), 1_000)}"
         except Exception:
             logger.exception("command failed", extra=extra)
-            return words(_NOT_DONE)
+            told = _NOT_DONE
+        return _Reply(message=words(told))
 
-    async def _run(self, typed: TypedCommand, rest: list[str]) -> Message:
-        workflows = self._runner.workflows
+    async def _run(self, typed: TypedCommand, rest: list[str]) -> _Reply:
         given = read_start(rest)
-        workflow = workflows.get(given.workflow)
-        if workflow is None:
-            raise UnknownWorkflowError(given.workflow, list(workflows))
+        workflow = self._workflow(given.workflow)
         try:
             run_id = await self._runner.start(
                 workflow.name,
@@ -127,16 +156,20 @@ class Commands:
                 channel=typed.channel or None,
             )
         except InvalidInputsError as error:
-            return problems("Not started: the inputs do not fit.", error.fields, workflow, self._command)
+            told = problems("Not started: the inputs do not fit.", error.fields, workflow, self._command)
+            return _Reply(message=told)
         logger.info("run started", extra={"run_id": run_id, "workflow": workflow.name, "by": typed.person.identity})
-        return started(run_id, workflow.name, self._command)
+        return _Reply(message=started(run_id, workflow.name, self._command), started=run_id)
 
     async def _help(self, _typed: TypedCommand, rest: list[str]) -> Message:
-        workflows = self._runner.workflows
-        if rest and rest[0] not in workflows:
-            raise UnknownWorkflowError(rest[0], list(workflows))
-        shown = [workflows[rest[0]]] if rest else list(workflows.values())
+        shown = [self._workflow(rest[0])] if rest else list(self._runner.workflows.values())
         return help_list(shown, self._command)
+
+    def _workflow(self, name: str) -> Workflow:
+        workflows = self._runner.workflows
+        if name not in workflows:
+            raise ArgumentsError(f"there is no workflow {name!r}; {_did_you_mean(name, workflows)}")
+        return workflows[name]
 
     async def _pending(self, _typed: TypedCommand, _rest: list[str]) -> Message:
         requests = await self._runner.list_pending()
@@ -201,6 +234,7 @@ def _now(result: RunResult) -> str:
     return f"{MARKS[result.status]} Run {code(result.run_id)} of {code(result.workflow)} {ENDS[result.status]}."
 
 
-def _did_you_mean(word: str, known: Any) -> str:
-    meant = close_to(word, known)
-    return f"did you mean {meant}?" if meant else f"choose one of: {', '.join(known)}"
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    names = list(known)
+    meant = close_to(word, names)
+    return f"did you mean {meant}?" if meant else f"choose one of: {', '.join(names) or 'none is there'}"

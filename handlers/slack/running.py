@@ -35,7 +35,7 @@ class RunningListeners(AsyncListenerStartHandler):
         for task in late:
             task.cancel()
         if late:
-            logger.warning("listeners stopped at work", extra={"count": len(late)})
+            logger.info("listeners stopped at work", extra={"count": len(late)})
             await asyncio.wait(late, timeout=within_s)
 
 

@@ -56,7 +56,7 @@ class Whispers:
             )
         except SLACK_FAILURES:
             return False
-        return said.status_code == 200
+        return said.status_code == 200 and '"ok":false' not in (said.body or "").replace(" ", "")
 
     async def _post(self, message: Message, channel: str, user: str) -> bool:
         try:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 from handlers.slack import SlackApprovalHandler, build_slack_app, open_client, serve_http, serve_socket
 from spectra_bot import InterruptRequest, RunResult, Workflow, WorkflowRunner
-from spectra_bot.testing import Ack, FakeSlack, Message
+from spectra_bot.testing import Ack, FakeSlack, Message, OpenView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,14 @@ class Bot:
         (request,) = await self.runner.list_pending(run_id=run_id)
         return request
 
+    async def modal(self, user: str = "U1") -> OpenView:
+        """The modal on a person's screen."""
+
+        def shown() -> OpenView | None:
+            return next(reversed(self.slack.views.get(user, ())), None)
+
+        return await self.slack.wait_for(shown) or never()
+
     async def command(self, text: str, *, user: str = "U1", channel: str = "C1", team: str | None = None) -> Ack:
         """Type the slash command."""
         return await self.slack.command("/spectra", text, user=user, channel=channel, team=team)
@@ -62,6 +70,11 @@ class Bot:
         """The newest thing that only this person was shown; empty before the first."""
         said = self.slack.ephemerals(channel, user)
         return said[-1].shown if said else ""
+
+
+def never() -> NoReturn:
+    """What `wait_for` has made sure of."""
+    raise AssertionError("wait_for returns what is true")
 
 
 def has_buttons(message: Message) -> bool:

@@ -1,0 +1,172 @@
+"""A question reaches its channel, or its starter is told why it does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from spectra_bot import RunStatus
+from spectra_bot.testing import Channel, Dropped, FakeSlack, Message, RateLimited, Refused, ServerError
+from tests.integration.slack.bot import Bot, a_bot, has_buttons
+from tests.integration.slack.workflows import ask, deploy
+
+
+def told(bot: Bot, user: str = "U1") -> list[Message]:
+    """What the bot wrote to a person directly."""
+    channels = [channel.id for channel in bot.slack.workspace.channels.values() if channel.im_user == user]
+    return [message for channel in channels for message in bot.slack.messages(channel)]
+
+
+async def test_a_question_goes_to_the_requests_channel_before_any_other(tmp_path: Path) -> None:
+    slack = FakeSlack(channels=[Channel(id="C1", name="general"), Channel(id="C2", name="ops")])
+    async with slack, a_bot(tmp_path / "s.db", [ask(channel="C2")], slack=slack, default_channel="C1") as bot:
+        await bot.ask("ask", channel="C1")
+
+        assert await bot.question("C2")
+        assert not bot.questions("C1")
+
+
+async def test_a_question_without_a_channel_goes_to_the_settings(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()], default_channel="C1") as bot:
+        await bot.ask("ask", channel=None)
+
+        message = await bot.question("C1")
+
+        assert message.metadata == {
+            "event_type": "spectra_interrupt",
+            "event_payload": {"interrupt_id": (await bot.runner.list_pending())[0].id},
+        }
+
+
+async def test_without_any_channel_the_starter_is_told_which_setting_is_missing(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        run_id = await bot.ask("ask", channel=None)
+
+        (message,) = await bot.slack.wait_for(lambda: told(bot))
+
+        assert "SPECTRA_CHANNEL" in message.text
+        assert run_id in message.text
+        assert (await bot.runner.get(run_id)).status is RunStatus.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("channel", "advice"),
+    [
+        (Channel(id="C2", name="ops", has_bot=False), "invite it there with /invite"),
+        (Channel(id="C2", name="ops", is_private=True, has_bot=False), "private and the bot is not in it"),
+        (Channel(id="C2", name="ops", is_archived=True), "is archived"),
+    ],
+)
+async def test_a_channel_that_is_closed_to_the_bot_is_told_to_the_starter(
+    tmp_path: Path, channel: Channel, advice: str
+) -> None:
+    async with a_bot(tmp_path / "s.db", [ask(channel="C2")]) as bot:
+        bot.slack.add_channel(channel)
+        run_id = await bot.ask("ask")
+
+        (message,) = await bot.slack.wait_for(lambda: told(bot))
+
+        assert advice in message.text
+        assert (await bot.runner.get(run_id)).status is RunStatus.INTERRUPTED
+
+
+async def test_the_starter_is_told_once_and_the_question_comes_when_the_bot_is_invited(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask(channel="C2")]) as bot:
+        bot.slack.add_channel(Channel(id="C2", name="ops", has_bot=False))
+        await bot.ask("ask")
+        await bot.slack.wait_for(lambda: len(bot.slack.calls("chat.postMessage")) >= 3)
+        bot.slack.add_channel(Channel(id="C2", name="ops"))
+
+        await bot.question("C2")
+
+        assert len(told(bot)) == 1
+
+
+async def test_a_missing_scope_is_told_by_its_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    slack = FakeSlack(scopes=["commands"])
+    async with slack, a_bot(tmp_path / "s.db", [ask()], slack=slack) as bot:
+        run_id = await bot.ask("ask")
+
+        (record,) = (await bot.runner.get(run_id)).interrupts
+
+        assert "lacks the scope chat:write" in str(record.deliveries[0].last_error)
+    assert "starter not told" in caplog.messages
+
+
+@pytest.mark.parametrize("fault", [RateLimited(retry_after=1), ServerError(status=503), Dropped()])
+async def test_what_passes_by_itself_is_tried_again_at_once(
+    tmp_path: Path, fault: RateLimited | ServerError | Dropped
+) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        bot.slack.faults.add("chat.postMessage", fault)
+
+        run_id = await bot.ask("ask")
+
+        assert has_buttons(await bot.question())
+        (record,) = (await bot.runner.get(run_id)).interrupts
+        assert record.deliveries[0].attempts in (0, 1)
+        assert not told(bot)
+
+
+async def test_a_run_does_not_fail_because_slack_is_down(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        bot.slack.faults.add("chat.postMessage", ServerError(), times=3)
+
+        run_id = await bot.ask("ask")
+
+        assert (await bot.runner.get(run_id)).status is RunStatus.INTERRUPTED
+        assert has_buttons(await bot.question())
+
+
+async def test_a_message_that_slack_finds_too_long_is_posted_without_its_data(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        bot.slack.faults.add("chat.postMessage", Refused("msg_blocks_too_long"))
+
+        await bot.ask("ask")
+
+        message = await bot.question()
+        assert has_buttons(message)
+        assert "Slack could not show the data" in message.shown
+
+
+async def test_a_deadline_closes_the_message(tmp_path: Path) -> None:
+    workflow = ask(timeout=timedelta(milliseconds=300), default_option="reject")
+    async with a_bot(tmp_path / "s.db", [workflow]) as bot:
+        await bot.ask("ask")
+        message = await bot.question()
+
+        closed = await bot.until_closed(message)
+
+        assert "*Nobody decided*" in closed.text
+        assert "*Reject* applied by itself" in closed.text
+        await bot.slack.click(message, "Approve", version=0)
+        assert "Too late" in await bot.slack.wait_for(lambda: bot.whispered("U1"))
+
+
+async def test_a_deleted_message_does_not_keep_the_run_from_going_on(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        run_id = await bot.ask("ask")
+        message = await bot.question()
+        bot.slack.workspace.delete(message)
+
+        ack = await bot.slack.click(message, "Approve")
+
+        assert ack.is_acked
+        assert (await bot.finished(run_id)).status is RunStatus.COMPLETED
+
+
+async def test_a_new_process_settles_what_the_old_one_asked(tmp_path: Path) -> None:
+    async with FakeSlack() as slack:
+        async with a_bot(tmp_path / "s.db", [deploy()], slack=slack) as bot:
+            await bot.command("run deploy env=prod")
+            message = await bot.question()
+        async with a_bot(tmp_path / "s.db", [deploy()], slack=slack) as bot:
+            await slack.click(message, "Approve", user="U2")
+
+            closed = await bot.until_closed(message)
+
+            assert "*Approve* by <@U2>" in closed.text
+            assert len(bot.questions()) == 1
+            assert len(await slack.wait_for(lambda: slack.thread(message.channel, message.ts))) == 1
