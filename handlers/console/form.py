@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from pydantic import JsonValue
 
@@ -10,6 +10,9 @@ from handlers.console.view import short_text
 from spectra_bot import FieldKind, Form, FormField, InvalidAnswerError
 
 __all__ = ["fill_in"]
+
+MOST_CHOICES = 10
+"""So many are named in a prompt; the question itself shows what there is."""
 
 _HINTS = {
     FieldKind.TEXT: "",
@@ -45,14 +48,17 @@ async def fill_in(form: Form, ask: Callable[[str], Awaitable[str]], say: Callabl
 
 def _label(field: FormField) -> str:
     hints = [
-        f"one of {', '.join(field.choices)}" if field.choices and field.kind is not FieldKind.LIST else "",
-        f"some of {', '.join(field.choices)}" if field.choices and field.kind is FieldKind.LIST else "",
+        f"{'some' if field.kind is FieldKind.LIST else 'one'} of {_listed(field.choices)}" if field.choices else "",
         _HINTS[field.kind],
         "" if field.required else f"empty: {_default(field)}",
     ]
     said = "; ".join(hint for hint in hints if hint)
     help_text = f" - {field.help}" if field.help else ""
     return f"{field.label}{help_text}{f' ({said})' if said else ''}"
+
+
+def _listed(choices: Sequence[str]) -> str:
+    return ", ".join(choices[:MOST_CHOICES]) + (", ..." if len(choices) > MOST_CHOICES else "")
 
 
 def _default(field: FormField) -> str:

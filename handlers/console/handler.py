@@ -31,7 +31,7 @@ class ConsoleHandler:
         read_line: the next line with its newline, an empty text at the end of input; runs in its own thread.
         discard: forgets what was typed so far; the terminal's own with the default `read_line`.
         responder: the verified identity of whoever sits there; by default `cli:` and this process's login.
-        later: words how to answer a question that is left open.
+        later: words how to answer a question that is left open; empty where something else says it.
         on_left: told of each question that is left open.
         while_asking: entered while a prompt stands, to keep other output away from it.
     """
@@ -79,8 +79,8 @@ class ConsoleHandler:
                     self._leave(request, "\nLeft open.")
                     return None
                 except asyncio.CancelledError:
-                    if not self._closed:
-                        self._say(f"\nInterrupt {request.id} is closed here: answered elsewhere, or its run is over.")
+                    over = f"\nInterrupt {request.id} is closed here: answered elsewhere, or its run is over."
+                    self._say("" if self._closed else over)
                     raise
 
     async def _ask(self, request: InterruptRequest) -> InterruptResponse | None:
@@ -115,7 +115,8 @@ class ConsoleHandler:
         return request.answer(option.id, data=data, notes=notes or None, responder=self._responder)
 
     def _leave(self, request: InterruptRequest, why: str) -> None:
-        self._say(f"{why} To answer later: {self._later(request)}")
+        later = self._later(request)
+        self._say(f"{why} To answer later: {later}" if later else why)
         self._on_left(request)
 
     async def _question(self, text: str) -> str:
