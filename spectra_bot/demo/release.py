@@ -112,7 +112,7 @@ async def apply(ctx: StepContext) -> StepResult:
         {
             "message": f"Released {in_words(changes)} to {target}",
             "manifest": str(target / folders.MANIFEST),
-            "files": record["files"],
+            "files": [change.path for change in changes],
         }
     )
 
