@@ -32,7 +32,7 @@ class Pseudo:
         self._master, slave = pty.openpty()
         self._seen = 0
         self.shown = ""
-        plain = {**(env if env is not None else os.environ), "TERM": "dumb", "COLUMNS": "120", "NO_COLOR": "1"}
+        plain = {**(env if env is not None else os.environ), "TERM": "xterm", "COLUMNS": "120", "NO_COLOR": "1"}
         out = stdout.open("w") if stdout else None
         try:
             self._process = subprocess.Popen(

@@ -1,0 +1,5 @@
+"""The command line: `spectra-bot`."""
+
+from spectra_bot.cli.root import main
+
+__all__ = ["main"]

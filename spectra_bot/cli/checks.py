@@ -1,0 +1,162 @@
+"""What `doctor` looks at: each check gives one finding, and no check changes anything."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydantic import JsonValue
+
+import spectra_bot
+from spectra_bot import app
+from spectra_bot.cli.suggestions import closest
+from spectra_bot.errors import SpectraError
+from spectra_bot.loading import load_workflows
+from spectra_bot.settings import Settings
+
+__all__ = ["Finding", "Verdict", "findings", "foreign_handlers"]
+
+DISTRIBUTION = "spectra-bot"
+
+
+class Verdict(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    OFF = "off"
+    """Not set up, and nothing that is set up needs it."""
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of `doctor`."""
+
+    subject: str
+    verdict: Verdict
+    said: str
+    """What was found; for a problem also what to do about it."""
+
+    def record(self) -> JsonValue:
+        """The line as JSON."""
+        return {"subject": self.subject, "verdict": self.verdict.value, "said": self.said}
+
+
+async def findings(settings: Settings) -> list[Finding]:
+    """Every check, in the order a person would set things up."""
+    found = [*_settings(), await _database(settings.db), *_workflows(settings.workflows), _installation()]
+    found += await _slack(settings)
+    return found
+
+
+def foreign_handlers(owners: Mapping[str, Sequence[str]], folder: Path | None, ours: Path) -> str | None:
+    """What is wrong with the top-level package `handlers`: another distribution ships one too.
+
+    Args:
+        owners: the distributions by the top-level packages they ship.
+        folder: where Python finds `handlers`.
+        ours: where it stands in this installation.
+    """
+    others = sorted(set(owners.get("handlers", ())) - {DISTRIBUTION})
+    if others:
+        return (
+            f"{', '.join(others)} ships a package `handlers` too; install {DISTRIBUTION} in an environment of its own"
+        )
+    if folder != ours:
+        return f"`handlers` is found in {folder or 'no place'}, not in {ours}; take that one off PYTHONPATH"
+    return None
+
+
+def _settings() -> Iterator[Finding]:
+    unknown = Settings.unknown_names()
+    known = [name for name, _ in Settings.table()]
+    for name in unknown:
+        yield _problem("settings", f"{name} is no setting{closest(name, known) or '; unset it'}")
+    if not unknown:
+        yield _ok("settings", "every SPECTRA_ variable is known")
+
+
+async def _database(db: Path) -> Finding:
+    place = db.absolute()  # noqa: ASYNC240  it asks no disk
+    absent = _absent(place)
+    if absent is not None:
+        return absent
+    try:
+        async with app.make_runner(place, read_only=True) as runner:
+            waiting = len(await runner.list_pending(limit=1000))
+    except SpectraError as error:
+        return _problem("database", f"{error}; name another with --db, or restore it from a backup")
+    if _mode(place) & 0o077:
+        return _problem("database", f"{place} can be read by others, and it holds secrets: chmod 600 {place}")
+    return _ok("database", f"{place} opens; questions that wait: {waiting}")
+
+
+def _absent(place: Path) -> Finding | None:
+    if place.exists():
+        return None
+    if not place.parent.is_dir():
+        return _problem("database", f"{place.parent} is no folder; make it, or name another database with --db")
+    if not os.access(place.parent, os.W_OK):
+        return _problem("database", f"{place.parent} can't be written to; name another database with --db")
+    return _ok("database", f"{place} is not there yet; the first run makes it")
+
+
+def _mode(place: Path) -> int:
+    return stat.S_IMODE(place.stat().st_mode)
+
+
+def _workflows(places: Sequence[str]) -> Iterator[Finding]:
+    if not places:
+        yield _off("workflows", "none are named; --workflows MODULE_OR_FILE or SPECTRA_WORKFLOWS loads some")
+        return
+    try:
+        loaded = load_workflows(places).workflows
+        for workflow in loaded:
+            workflow.shape()
+    except SpectraError as error:
+        yield _problem("workflows", str(error))
+        return
+    yield _ok("workflows", f"loaded: {', '.join(workflow.name for workflow in loaded)}")
+
+
+def _installation() -> Finding:
+    spec = find_spec("handlers")
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    ours = Path(spectra_bot.__file__).parent.parent / "handlers"
+    wrong = foreign_handlers(importlib.metadata.packages_distributions(), folder, ours)
+    return _problem("installation", wrong) if wrong else _ok("installation", "`handlers` is this product's own")
+
+
+async def _slack(settings: Settings) -> list[Finding]:
+    if not settings.has_slack:
+        missing = "; ".join(settings.slack_problems())
+        return [_off("slack", f"no setting of it is set, so questions are not asked there. {missing}")]
+    problems = settings.slack_problems()
+    if problems:
+        return [_problem("slack", problem) for problem in problems]
+    said = await app.check_slack(settings)
+    return [*(_ok("slack", text) if is_fine else _problem("slack", text) for is_fine, text in said), _channel(settings)]
+
+
+def _channel(settings: Settings) -> Finding:
+    if settings.channel:
+        return _ok("slack", f"a question that names no channel goes to {settings.channel}")
+    return _off("slack", "SPECTRA_CHANNEL is not set, so each workflow or request names its channel")
+
+
+def _ok(subject: str, said: str) -> Finding:
+    return Finding(subject=subject, verdict=Verdict.OK, said=said)
+
+
+def _off(subject: str, said: str) -> Finding:
+    return Finding(subject=subject, verdict=Verdict.OFF, said=said)
+
+
+def _problem(subject: str, said: str) -> Finding:
+    return Finding(subject=subject, verdict=Verdict.PROBLEM, said=said)

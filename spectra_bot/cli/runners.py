@@ -1,0 +1,75 @@
+"""Opens a runner for one command, and says what was probably meant when it is told of something it does not know."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from spectra_bot import app
+from spectra_bot.cli.exit_codes import ExitCode, Refusal, exit_code_of
+from spectra_bot.cli.options import Call
+from spectra_bot.cli.suggestions import closest
+from spectra_bot.errors import RunNotFoundError, SpectraError, UnknownInterruptError
+from spectra_bot.interrupts import IInterruptHandler
+from spectra_bot.runner import Runner
+from spectra_bot.runs import Listener
+from spectra_bot.workflow import Workflow
+
+__all__ = ["opened"]
+
+MANY = 200
+"""So many of the newest runs and questions are looked through for a similar name."""
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    call: Call,
+    *,
+    workflows: Sequence[Workflow] = (),
+    handlers: Sequence[IInterruptHandler] = (),
+    listeners: Sequence[Listener] = (),
+    creates: bool = False,
+    read_only: bool = False,
+) -> AsyncIterator[Runner]:
+    """A runner that carries on only what this command touches, or nothing where it only reads.
+
+    Args:
+        creates: a database that is not there yet is made.
+
+    Raises:
+        Refusal: the runner refused, with the name that was probably meant; or there is no database.
+    """
+    if not creates and not call.settings.db.exists():
+        raise Refusal(
+            f"there is no database {call.settings.db.absolute()}; name it with --db or SPECTRA_DB", ExitCode.REFUSED
+        )
+    runner = app.make_runner(
+        call.settings.db,
+        workflows=workflows,
+        handlers=handlers,
+        listeners=listeners,
+        read_only=read_only,
+    )
+    async with runner:
+        try:
+            yield runner
+        except SpectraError as error:
+            hint = await _hint(runner, error)
+            raise Refusal(f"{error}{hint}", exit_code_of(error)) from error
+
+
+async def _hint(runner: Runner, error: SpectraError) -> str:
+    match error:
+        case RunNotFoundError():
+            runs = [run.run_id for run in await runner.list_runs(limit=MANY)]
+            return closest(error.run_id, runs) or (
+                "; `spectra-bot runs` lists them" if runs else "; it has no runs yet"
+            )
+        case UnknownInterruptError():
+            pending = await runner.list_pending(limit=MANY)
+            of_run = [request.id for request in pending if request.run_id == error.interrupt_id]
+            if of_run:
+                return f"; that is a run, and its pending interrupts are: {', '.join(of_run)}"
+            return closest(error.interrupt_id, [request.id for request in pending])
+        case _:
+            return ""

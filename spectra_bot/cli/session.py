@@ -1,0 +1,78 @@
+"""A run that someone at this terminal takes part in: asked, shown its progress, told its end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from spectra_bot import app
+from spectra_bot.cli.commands_to_type import CommandsToType
+from spectra_bot.cli.following import Follower
+from spectra_bot.cli.options import Call
+from spectra_bot.cli.outcome import tell
+from spectra_bot.cli.output import has_terminal, stderr
+from spectra_bot.cli.progress import Progress
+from spectra_bot.cli.runners import opened
+from spectra_bot.loading import Loaded
+from spectra_bot.runner import Runner
+from spectra_bot.runs import RunResult
+
+__all__ = ["Session"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a command needs to work on a run to its end."""
+
+    call: Call
+    loaded: Loaded
+    asks_slack: bool = True
+    """Where Slack's token is set, questions go there first."""
+
+    @property
+    def commands(self) -> CommandsToType:
+        """Commands for this database and these workflows."""
+        return CommandsToType(db=self.call.settings.db, places=self.loaded.places)
+
+    async def work(
+        self, begin: Callable[[Runner], Awaitable[str]], *, creates: bool = False, asks: bool = True
+    ) -> RunResult:
+        """Begin something, stay with its run, and tell how it stands then.
+
+        Args:
+            begin: starts or steers a run and returns its id.
+            creates: a database that is not there yet is made.
+            asks: ask in the terminal, where there is one.
+        """
+        console = stderr()
+        progress, follower = Progress(console), Follower()
+        prompt = None
+        if asks and has_terminal():
+            terminal = app.Terminal(
+                console=console,
+                on_left=follower.left,
+                while_asking=progress.paused,
+            )
+            prompt = app.make_terminal_handler(terminal)
+        async with AsyncExitStack() as stack:
+            slack = await stack.enter_async_context(app.slack_handlers(self.call.settings)) if self.asks_slack else []
+            runner = await stack.enter_async_context(
+                opened(
+                    self.call,
+                    workflows=self.loaded.workflows,
+                    handlers=[*slack, *([prompt] if prompt else [])],
+                    listeners=[progress, follower],
+                    creates=creates,
+                )
+            )
+            try:
+                run_id = await begin(runner)
+                if prompt is None:
+                    result = await runner.wait(run_id)
+                else:
+                    result = await follower.follow(runner, run_id, on_stop=prompt.close)
+            finally:
+                progress.stop()
+            await tell(runner, result, self.commands, as_json=self.call.as_json, questions=prompt is None)
+            return result

@@ -1,0 +1,143 @@
+"""`answer`, `cancel` and `retry`: steer a run that is there."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from spectra_bot import app
+from spectra_bot.cli.commands_to_type import CommandsToType
+from spectra_bot.cli.exit_codes import ExitCode, Refusal
+from spectra_bot.cli.inputs import parse_json_object
+from spectra_bot.cli.logs import log_to_stderr
+from spectra_bot.cli.options import Call, with_call
+from spectra_bot.cli.outcome import end_with, tell
+from spectra_bot.cli.output import print_records, stderr, stdout
+from spectra_bot.cli.runners import opened
+from spectra_bot.cli.session import Session
+from spectra_bot.cli.suggestions import closest
+from spectra_bot.errors import InvalidAnswerError
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse
+from spectra_bot.runner import Runner
+from spectra_bot.runs import RunResult
+
+__all__ = ["answer", "cancel", "retry"]
+
+
+@click.command()
+@click.argument("interrupt")
+@click.argument("option")
+@click.option("--note", help="Why; it is stored with the decision and shown to all.")
+@click.option("--data", metavar="JSON", help="What the option's form asks for, as a JSON object.")
+@with_call
+def answer(call: Call, interrupt: str, option: str, note: str | None, data: str | None) -> None:
+    """Answer a question, and wait until its run rests.
+
+    Where the workflow is not loaded the decision is stored all the same, and a process that has it carries on.
+    """
+    log_to_stderr("WARNING")
+    values = parse_json_object(data, "--data") if data is not None else {}
+    loaded = call.load()
+
+    async def work() -> RunResult | None:
+        async with (
+            app.slack_handlers(call.settings) as slack,
+            opened(call, workflows=loaded.workflows, handlers=slack) as runner,
+        ):
+            request = (await runner.get_interrupt(interrupt)).request
+            commands = CommandsToType(db=call.settings.db, places=loaded.places)
+            response = _response(request, option, commands).model_copy(
+                update={"data": values, "notes": note, "responder": app.cli_identity()}
+            )
+            stored = await _stored(runner, request, response, commands)
+            if request.workflow not in runner.workflows:
+                await _tell_stored(call, runner, request, stored)
+                return None
+            result = await runner.wait(request.run_id)
+            await tell(runner, result, commands, as_json=call.as_json)
+            return result
+
+    result = asyncio.run(work())
+    if result is not None:
+        end_with(result)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--reason", default="", help="Why; its open questions say so.")
+@with_call
+def cancel(call: Call, run_id: str, reason: str) -> None:
+    """End a run.
+
+    Its running steps are stopped and its open questions closed.
+    """
+    log_to_stderr("WARNING")
+    loaded = call.load()
+
+    async def work() -> RunResult:
+        async with (
+            app.slack_handlers(call.settings) as slack,
+            opened(call, workflows=loaded.workflows, handlers=slack) as runner,
+        ):
+            result = await runner.cancel(run_id, by=app.cli_identity(), reason=reason)
+            commands = CommandsToType(db=call.settings.db, places=loaded.places)
+            await tell(runner, result, commands, as_json=call.as_json)
+            return result
+
+    end_with(asyncio.run(work()))
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@with_call
+def retry(call: Call, run_id: str) -> None:
+    """Run the failed steps of a run again.
+
+    Finished steps, approvals and what `once` stored are kept; every other question is asked anew.
+    """
+    log_to_stderr("WARNING")
+    loaded = call.load()
+
+    async def begin(runner: Runner) -> str:
+        details = await runner.get(run_id)
+        if details.workflow not in runner.workflows:
+            raise Refusal(_not_loaded(details.workflow), ExitCode.USAGE)
+        return (await runner.retry(run_id, by=app.cli_identity())).run_id
+
+    end_with(asyncio.run(Session(call=call, loaded=loaded).work(begin)))
+
+
+def _response(request: InterruptRequest, option: str, commands: CommandsToType) -> InterruptResponse:
+    try:
+        return request.answer(option)
+    except InvalidAnswerError as error:
+        hint = closest(option, [offered.id for offered in request.options])
+        raise Refusal(f"{error}{hint}", ExitCode.REFUSED) from error
+
+
+async def _stored(
+    runner: Runner, request: InterruptRequest, response: InterruptResponse, commands: CommandsToType
+) -> InterruptResponse:
+    try:
+        return await runner.answer(request.id, response)
+    except InvalidAnswerError as error:
+        chosen = request.option(response.option or "")
+        example = f"\nIt is filled in like this: {commands.answer(request, chosen)}" if chosen and chosen.form else ""
+        raise Refusal(f"{error}{example}", ExitCode.REFUSED) from error
+
+
+async def _tell_stored(call: Call, runner: Runner, request: InterruptRequest, stored: InterruptResponse) -> None:
+    said = f"Stored: {stored.option} by {stored.responder}. {_not_loaded(request.workflow)}"
+    if call.as_json:
+        print_records(await runner.get(request.run_id))
+        stderr().print(said, soft_wrap=True)
+    else:
+        stdout().print(said, soft_wrap=True)
+
+
+def _not_loaded(workflow: str) -> str:
+    return (
+        f"Workflow {workflow!r} is not loaded here, so a process that has it carries the run on: "
+        "`spectra-bot serve`, or a command with --workflows MODULE_OR_FILE"
+    )
