@@ -15,6 +15,7 @@ from handlers.slack.layout import (
     Message,
     actions,
     context,
+    divider,
     quote,
     section,
     title,
@@ -59,12 +60,12 @@ def closed(
     if working:
         head.append(context("⏳ Recorded. The run goes on."))
     head.append(_origin(request))
-    room = MAX_WEIGHT - weight(head)
+    room = MAX_WEIGHT - weight([*head, divider()])
     data = [_left_out(request)] if bare else data_blocks(request.data, budget=room, see_all=_see_all(request))
     text = f"{decision}\n{escaped_line(redact(request.reason), 1_000)} ({_place(request)})"
     if response.notes:
         text += f"\nNote: {escaped_line(redact(response.notes), 500)}"
-    return Message(text=text[:MAX_TEXT], blocks=tuple(head + data))
+    return Message(text=text[:MAX_TEXT], blocks=tuple(head + ([divider(), *data] if data else [])))
 
 
 def decided_in_words(request: InterruptRequest, response: InterruptResponse) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from handlers.slack.blocks import decided_in_words
-from handlers.slack.data import data_blocks
 from handlers.slack.dates import date
 from handlers.slack.escape import code, escaped_line, name, one_line, strong, visible
 from handlers.slack.inputs import InputField, inputs_of
-from handlers.slack.layout import Block, Message, code_block, context, fitted, section, sections
-from handlers.slack.outcome import ENDS, MARKS
+from handlers.slack.layout import Block, Message, context, fitted, section, sections
+from handlers.slack.outcome import ENDS, MARKS, output_blocks, why_blocks
 from handlers.slack.people import mention, mentions
 from handlers.slack.verdicts import with_reason
 from spectra_bot import InterruptRequest, RunDetails, RunStatus, RunSummary, StepRecord, Workflow, redact
@@ -171,11 +170,9 @@ def run_details(run: RunDetails, command: str) -> Message:
     blocks += sections(steps)
     if len(run.steps) > _MOST_STEPS:
         blocks.append(context(f"and {len(run.steps) - _MOST_STEPS} more steps"))
-    if run.error:
-        blocks.append(code_block("Why", "", visible(redact(run.error))[:1_000]))
     see_all = f"See all of it with: spectra-bot show {one_line(run.run_id, 80)} --json"
-    outputs = {step: output for step, output in run.outputs.items() if output not in (None, {}, [])}
-    blocks += data_blocks(outputs, budget=3_000, see_all=see_all)
+    blocks += why_blocks(visible(redact(run.error or "")), see_all)
+    blocks += output_blocks(run, budget=3_000, see_all=see_all)
     if run.status is RunStatus.FAILED:
         blocks.insert(2, context(f"Run the failed steps again: {code(f'{command} retry {run.run_id}')}"))
     return Message(text=line, blocks=fitted(blocks, escaped_line(see_all, 200)))

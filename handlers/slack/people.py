@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from handlers.slack.escape import code, is_tame
 
-_IDENTITY = re.compile(r"slack:(?P<team>[TE][A-Z0-9]+)/(?P<user>[UW][A-Z0-9]+)")
+_IDENTITY = re.compile(r"\bslack:(?P<team>[TE][A-Z0-9]+)/(?P<user>[UW][A-Z0-9]+)\b")
 _USER = re.compile(r"[UW][A-Z0-9]+")
 _GROUP = re.compile(r"(?:slack:)?S[A-Z0-9]+")
 
@@ -46,6 +46,18 @@ def mention(who: str | None) -> str:
             return f"{name} (automatic)"
         case _:
             return code(who, 80)
+
+
+def with_mentions(text: str) -> str | None:
+    """A text in which identities of Slack become mentions; None where the rest holds more than plain words."""
+    pieces: list[str] = []
+    end = 0
+    for found in _IDENTITY.finditer(text):
+        pieces += [text[end : found.start()], mention(found[0])]
+        end = found.end()
+    pieces.append(text[end:])
+    is_plain = all(is_tame(piece.strip()) for piece in pieces[::2])
+    return "".join(pieces) if is_plain and text.strip() else None
 
 
 def mentions(people: Iterable[str], limit: int = 20) -> str:

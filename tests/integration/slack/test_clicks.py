@@ -42,7 +42,7 @@ async def test_a_rejecting_click_ends_the_run_and_its_thread_says_why(tmp_path: 
         assert (await bot.finished(run_id)).status is RunStatus.FAILED
         (told,) = await bot.slack.wait_for(lambda: bot.slack.thread(message.channel, message.ts))
         assert "failed" in told.text
-        assert "reject by slack:T1/U2" in told.text
+        assert "reject by <@U2>" in told.text
 
 
 async def test_the_answer_is_stored_before_the_ack(tmp_path: Path) -> None:

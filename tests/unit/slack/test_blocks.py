@@ -241,3 +241,24 @@ def test_a_failed_run_says_why_and_how_to_go_on() -> None:
     assert "apply: &lt;boom&gt;" in message.text
     assert ("text", "apply: <boom>") in list(texts(message.blocks))
     assert any("`/spectra retry r-1`" in text for text in markup(message.blocks))
+
+
+def test_a_rejected_run_mentions_who_rejected_it() -> None:
+    result = RunResult(
+        run_id="r-1", workflow="deploy", status=RunStatus.FAILED, error="reject by slack:T1/U2: too risky"
+    )
+
+    message = outcome(result)
+
+    assert "reject by <@U2>: too risky" in markup(message.blocks)
+    assert "reject by <@U2>: too risky" in message.text
+
+
+def test_small_outputs_stand_on_one_line() -> None:
+    outputs: dict[str, Any] = {"apply": {"shipped": True, "files": 3}, "nothing": None, "plan": {"changes": ["a"]}}
+    result = RunResult(run_id="r-1", workflow="deploy", status=RunStatus.COMPLETED, outputs=outputs)
+
+    message = outcome(result)
+
+    assert "*apply*\nshipped: true, files: 3" in markup(message.blocks)
+    assert ("text", "changes:\n  - a") in list(texts(message.blocks))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from handlers.slack.dates import date
-from handlers.slack.people import identity, mention, mentions, slack_team, slack_user
+from handlers.slack.people import identity, mention, mentions, slack_team, slack_user, with_mentions
 
 
 def test_an_identity_of_slack_names_workspace_and_person() -> None:
@@ -45,3 +45,11 @@ def test_a_moment_is_told_in_the_readers_zone_and_in_utc_where_that_fails() -> N
     moment = datetime(2025, 11, 23, 14, 3, tzinfo=UTC)
 
     assert date(moment) == "<!date^1763906580^{date_short_pretty} at {time}|2025-11-23 14:03 UTC>"
+
+
+def test_identities_in_a_plain_sentence_become_mentions() -> None:
+    assert with_mentions("reject by slack:T1/U2: too risky") == "reject by <@U2>: too risky"
+    assert with_mentions("no such host") == "no such host"
+    assert with_mentions("slack:T1/U2 <!channel>") is None
+    assert with_mentions("xslack:T1/U2x") == "xslack:T1/U2x"
+    assert with_mentions("") is None
