@@ -14,8 +14,6 @@ from spectra_bot import (
     InvalidAnswerError,
 )
 
-__all__ = ["AutoApproveHandler"]
-
 
 class AutoApproveHandler:
     """Answers at once with an approving option; what it can't approve is left to the next handler.

@@ -28,20 +28,6 @@ if TYPE_CHECKING:
     from handlers.slack.inputs import InputField
     from spectra_bot import WorkflowRunner
 
-__all__ = [
-    "Service",
-    "Terminal",
-    "check_slack",
-    "cli_identity",
-    "inputs_of",
-    "make_runner",
-    "make_terminal_handler",
-    "printable",
-    "question_view",
-    "read_inputs",
-    "slack_handlers",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminal:

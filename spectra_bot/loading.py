@@ -16,8 +16,6 @@ from types import ModuleType
 from spectra_bot.errors import DefinitionError
 from spectra_bot.workflow import Workflow
 
-__all__ = ["Loaded", "load_workflows"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:

@@ -13,8 +13,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from spectra_bot.errors import SpectraError
 from spectra_bot.forms import problems
 
-__all__ = ["Settings", "SettingsError", "SlackAccess"]
-
 
 class SettingsError(SpectraError):
     """A setting is missing or can't be used; says which, and what to do."""

@@ -9,8 +9,6 @@ from pydantic import JsonValue
 from handlers.console.view import short_text
 from spectra_bot import FieldKind, Form, FormField, InvalidAnswerError
 
-__all__ = ["fill_in"]
-
 MOST_CHOICES = 10
 """So many are named in a prompt; the question itself shows what there is."""
 

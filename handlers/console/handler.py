@@ -17,8 +17,6 @@ from handlers.console.printable import printable
 from handlers.console.view import question_view
 from spectra_bot import InterruptOption, InterruptRequest, InterruptResponse
 
-__all__ = ["ConsoleHandler"]
-
 
 class ConsoleHandler:
     """Asks in the terminal, one question at a time; Ctrl-D or an empty line leaves a question open.

@@ -10,8 +10,6 @@ import os
 import threading
 from collections.abc import Callable
 
-__all__ = ["LineReader", "TerminalLines", "cli_identity"]
-
 
 class TerminalLines:
     """Lines from a file descriptor, by default the terminal's.

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from spectra_bot import InterruptOption
 
-__all__ = ["match_option"]
-
 
 def match_option(options: Sequence[InterruptOption], typed: str) -> InterruptOption | str:
     """The option that is meant, or what to tell someone whose word fits none or several."""

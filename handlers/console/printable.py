@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["printable"]
-
 # Control characters (an escape sequence could redraw the question), line separators that are not newlines, and
 # the direction marks that make text read differently from what it is: https://trojansource.codes/
 _UNSAFE = re.compile(

@@ -16,8 +16,6 @@ from rich.text import Text
 from handlers.console.printable import printable
 from spectra_bot import InterruptOption, InterruptRequest, redact
 
-__all__ = ["question_view", "short_text"]
-
 SHORT = 100
 """A value up to this many characters on one line stands in the table; a longer one gets a panel."""
 MAX_LINES = 400

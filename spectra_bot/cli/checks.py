@@ -20,8 +20,6 @@ from spectra_bot.errors import SpectraError
 from spectra_bot.loading import load_workflows
 from spectra_bot.settings import Settings
 
-__all__ = ["Finding", "Verdict", "findings", "foreign_handlers"]
-
 DISTRIBUTION = "spectra-bot"
 
 

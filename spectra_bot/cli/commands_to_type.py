@@ -15,8 +15,6 @@ from pydantic import JsonValue
 from spectra_bot.forms import FieldKind, Form
 from spectra_bot.interrupts import InterruptOption, InterruptRequest
 
-__all__ = ["CommandsToType"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandsToType:

@@ -22,8 +22,6 @@ from spectra_bot.loading import Loaded
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult, RunStatus
 
-__all__ = ["demo"]
-
 PLACE = "spectra_bot.demo.release"
 """Where `--workflows` finds the demo's workflow."""
 

@@ -12,8 +12,6 @@ from rich.tree import Tree
 from spectra_bot.app import printable
 from spectra_bot.demo.changes import sha256
 
-__all__ = ["folder_view", "prose"]
-
 MAX_LINES = 20
 """A changed file is shown up to this many lines."""
 

@@ -15,8 +15,6 @@ from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import print_records, stdout
 from spectra_bot.redact import redact
 
-__all__ = ["doctor"]
-
 
 @click.command()
 @with_call

@@ -10,8 +10,6 @@ from spectra_bot.errors import DefinitionError, InvalidInputsError, SpectraError
 from spectra_bot.runs import RunStatus
 from spectra_bot.settings import SettingsError
 
-__all__ = ["ExitCode", "Refusal", "exit_code_of", "exit_code_of_run"]
-
 
 class ExitCode(IntEnum):
     """What a script may rely on."""

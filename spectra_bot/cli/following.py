@@ -10,8 +10,6 @@ from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult, RunUpdate
 
-__all__ = ["Follower"]
-
 
 class Follower:
     """Watches one run of this process; a listener, and what a prompt tells of questions it left open."""

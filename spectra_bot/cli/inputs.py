@@ -11,8 +11,6 @@ from pydantic import JsonValue
 from spectra_bot import app
 from spectra_bot.workflow import Workflow
 
-__all__ = ["parse_inputs", "parse_json_object"]
-
 
 def parse_inputs(words: Sequence[str], as_json: str | None, workflow: Workflow) -> dict[str, JsonValue]:
     """The inputs: what `--inputs` gives, and over it each `key=value`.

@@ -7,8 +7,6 @@ import logging
 from spectra_bot.app import printable
 from spectra_bot.redact import redact
 
-__all__ = ["log_to_stderr"]
-
 _ORDINARY = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
 

@@ -13,8 +13,6 @@ import click
 from spectra_bot.loading import Loaded, load_workflows
 from spectra_bot.settings import Settings
 
-__all__ = ["Call", "shared_options", "with_call"]
-
 _R = TypeVar("_R")
 
 

@@ -14,8 +14,6 @@ from spectra_bot.cli.views import outcome_line, output_view
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult, RunStatus
 
-__all__ = ["end_with", "tell", "tell_how_to_answer"]
-
 
 async def tell(
     runner: Runner, result: RunResult, commands: CommandsToType, *, as_json: bool, questions: bool = True

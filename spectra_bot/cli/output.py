@@ -12,8 +12,6 @@ from rich.console import Console
 
 from spectra_bot.redact import redact
 
-__all__ = ["has_terminal", "print_records", "stderr", "stdout"]
-
 PLAIN_WIDTH = 120
 """Columns where there is no terminal to ask."""
 

@@ -12,8 +12,6 @@ from rich.text import Text
 from spectra_bot.app import printable
 from spectra_bot.runs import RunUpdate
 
-__all__ = ["Progress"]
-
 _ENDS = {
     "StepCompleted": ("✓", "green"),
     "StepSkipped": ("-", "dim"),

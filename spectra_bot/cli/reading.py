@@ -22,8 +22,6 @@ from spectra_bot.runner import Runner
 from spectra_bot.runs import RunStatus
 from spectra_bot.workflow import Workflow
 
-__all__ = ["history", "pending", "runs", "show", "workflows"]
-
 _T = TypeVar("_T")
 
 

@@ -13,8 +13,6 @@ from spectra_bot.cli.options import shared_options
 from spectra_bot.cli.suggestions import closest
 from spectra_bot.errors import SpectraError
 
-__all__ = ["main"]
-
 _COMMANDS = {
     "demo": "demo_command",
     "run": "starting",

@@ -15,8 +15,6 @@ from spectra_bot.runner import Runner
 from spectra_bot.runs import Listener
 from spectra_bot.workflow import Workflow
 
-__all__ = ["opened"]
-
 MANY = 200
 """So many of the newest runs and questions are looked through for a similar name."""
 

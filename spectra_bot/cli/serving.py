@@ -14,8 +14,6 @@ from spectra_bot.cli.logs import log_to_stderr
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import stderr
 
-__all__ = ["serve"]
-
 
 @click.command()
 @click.option("--host", help="Where to listen over HTTP. [SPECTRA_HOST, 127.0.0.1]")

@@ -18,8 +18,6 @@ from spectra_bot.loading import Loaded
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult
 
-__all__ = ["Session"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:

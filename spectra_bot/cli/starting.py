@@ -21,8 +21,6 @@ from spectra_bot.errors import UnknownWorkflowError
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult, RunStatus
 
-__all__ = ["run"]
-
 
 @click.command()
 @click.argument("workflow")

@@ -22,8 +22,6 @@ from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult
 
-__all__ = ["answer", "cancel", "retry"]
-
 
 @click.command()
 @click.argument("interrupt")

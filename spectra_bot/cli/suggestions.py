@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-__all__ = ["closest"]
-
 
 def closest(word: str, known: Sequence[str]) -> str:
     """`; did you mean ...?`, or nothing where none comes near."""

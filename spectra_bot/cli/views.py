@@ -26,8 +26,6 @@ from spectra_bot.runs import (
     StepRecord,
 )
 
-__all__ = ["history_view", "outcome_line", "output_view", "pending_view", "run_view", "runs_view"]
-
 MAX_OUTPUT = 2_000
 """A value of a step's output is cut here; `show --json` has it whole."""
 
@@ -134,11 +132,10 @@ def run_view(details: RunDetails) -> RenderableType:
     if details.error:
         facts.add_row("error", Text(_shown(details.error), style="red"))
     tree = Tree(head, guide_style="dim")
-    interrupts = {record.request.id: record for record in details.interrupts}
     linear = _is_linear(details.steps)
     for step in details.steps:
         branch = tree.add(_step_line(step, linear=linear))
-        for record in interrupts.values():
+        for record in details.interrupts:
             if record.request.step == step.step:
                 _add_interrupt(branch, record)
         if step.error:

@@ -9,8 +9,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Change", "Comparison", "change_between", "diff_of", "in_words", "manifest", "sha256"]
-
 MAX_DIFFED_BYTES = 200_000
 """A larger file is named with its size and hash, not diffed."""
 MAX_DIFF_CHARACTERS = 500_000

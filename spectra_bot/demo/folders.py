@@ -13,8 +13,6 @@ from pathlib import Path
 from spectra_bot.demo.changes import Change, Comparison, change_between, sha256
 from spectra_bot.errors import SpectraError
 
-__all__ = ["MANIFEST", "ReleaseError", "check", "compare", "contents", "write", "write_manifest"]
-
 MANIFEST = ".release-manifest.json"
 """Stands in the target, and is neither compared nor released."""
 MAX_RELEASE_BYTES = 256 * 1024 * 1024

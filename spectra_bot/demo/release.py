@@ -17,8 +17,6 @@ from spectra_bot.interrupts import InterruptOption, InterruptRequest
 from spectra_bot.steps import StepResult, refusal
 from spectra_bot.workflow import Workflow
 
-__all__ = ["ReleaseInputs", "release"]
-
 MAX_CHOICES = 100
 MAX_CHOICE_CHARACTERS = 75
 """With more paths, or longer ones, than a menu in Slack holds, the paths to leave out are typed."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["make_sample"]
-
 _BEFORE = {
     "README.md": b"# Shop\n\nOur shop, as customers see it.\n",
     "config/prices.yaml": b"currency: EUR\ncoffee: 2.80\ntea: 2.40\ndiscount: 0\n",
