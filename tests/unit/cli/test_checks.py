@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spectra_bot import WorkflowRunner
+from spectra_bot.cli.checks import Verdict, findings, foreign_handlers
+from spectra_bot.settings import Settings
+
+OURS = Path("/env/handlers")
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    for name in list(os.environ):
+        if name.startswith(("SPECTRA_", "SLACK_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_package_of_its_own_is_fine() -> None:
+    assert foreign_handlers({"handlers": ["spectra-bot"]}, OURS, OURS) is None
+    assert foreign_handlers({}, OURS, OURS) is None
+
+
+def test_other_distribution_that_ships_handlers_is_named() -> None:
+    wrong = foreign_handlers({"handlers": ["spectra-bot", "webby"]}, OURS, OURS)
+
+    assert wrong is not None
+    assert wrong.startswith("webby ships a package `handlers` too")
+
+
+@pytest.mark.parametrize("folder", [Path("/elsewhere/handlers"), None])
+def test_handlers_that_are_found_elsewhere_are_told(folder: Path | None) -> None:
+    wrong = foreign_handlers({}, folder, OURS)
+
+    assert wrong is not None
+    assert "not in /env/handlers" in wrong
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict", "said"),
+    [
+        (None, Verdict.OK, "is not there yet; the first run makes it"),
+        (b"no database at all, but text" * 100, Verdict.PROBLEM, "restore it from a backup"),
+    ],
+)
+async def test_database_is_looked_at_and_not_made(
+    folder: Path, content: bytes | None, verdict: Verdict, said: str
+) -> None:
+    db = folder / "spectra.db"
+    if content is not None:
+        db.write_bytes(content)
+
+    found = await findings(Settings.load(db=db))
+
+    (line,) = [finding for finding in found if finding.subject == "database"]
+    assert line.verdict is verdict
+    assert said in line.said
+    assert db.exists() == (content is not None)
+
+
+async def test_database_that_others_can_read_is_a_problem(folder: Path) -> None:
+    db = folder / "spectra.db"
+    async with WorkflowRunner(database=str(db)):
+        db.chmod(0o644)
+
+    found = await findings(Settings.load(db=db))
+
+    assert [finding.said for finding in found if finding.verdict is Verdict.PROBLEM] == [
+        f"{db} can be read by others, and it holds secrets: chmod 600 {db}"
+    ]
