@@ -23,6 +23,8 @@ _CODE_OVERHEAD = 330
 """What a block of code takes beside its text: its label, its remark and its notice."""
 _ROOM_FOR_CODE = _SMALLEST_CODE + _CODE_OVERHEAD
 
+_ENOUGH = 60_000
+
 _NOT_FOR_FIELDS = frozenset("\n\r`<>&")
 """What is clearer, and safer, in a block of code."""
 
@@ -46,7 +48,7 @@ def data_blocks(data: Mapping[str, JsonValue], *, budget: int, see_all: str) -> 
     Args:
         see_all: how to see the rest, as the end of a sentence: `print it all with ...`.
     """
-    masked = redact(dict(data))
+    masked = _masked(data)
     short = {key: item for key, item in masked.items() if _is_short(item) and _is_short(key)}
     shown = dict(list(short.items())[:_MOST_FIELDS])
     blocks = fields([(strong(key), _field(item)) for key, item in shown.items()])
@@ -55,25 +57,33 @@ def data_blocks(data: Mapping[str, JsonValue], *, budget: int, see_all: str) -> 
     left = budget - weight(blocks)
     long = [(key, item) for key, item in masked.items() if key not in short]
     apart = dict(long[: max(0, min(_MOST_CODE_BLOCKS, left // _ROOM_FOR_CODE - 1))])
-    codes = [_code(key, item, left) for key, item in apart.items()]
+    codes = [_code(key, item, left, data[key]) for key, item in apart.items()]
     rest = {key: item for key, item in masked.items() if key not in shown and key not in apart}
     if rest:
-        codes.append(_code(f"{len(rest)} more" if blocks or apart else f"{len(rest)} values", rest, left))
+        codes.append(_code(f"{len(rest)} more" if blocks or apart else f"{len(rest)} values", rest, left, rest))
     return blocks + _code_blocks(codes, left, see_all)
 
 
 def in_words(data: Mapping[str, JsonValue], limit: int) -> str:
     """The short values on one line, masked but not escaped: for the text that is read aloud."""
     parts = []
-    for key, item in redact(dict(data)).items():
+    for key, item in _masked(data).items():
         text = scalar(item) if not isinstance(item, dict | list) else json.dumps(item, ensure_ascii=False)[: limit * 2]
         is_long = len(text) > 200 or "\n" in text
-        parts.append(
-            f"{key}: {f'{len(text):,} characters' if is_long and isinstance(item, str) else one_line(text, 200)}"
-        )
+        said = f"{_length(data[key]):,} characters" if is_long and isinstance(item, str) else one_line(text, 200)
+        parts.append(f"{key}: {said}")
         if sum(map(len, parts)) > limit:
             break
     return one_line("; ".join(parts), limit)
+
+
+def _masked(data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The data without its secrets; of long texts so much that one which begins in what is shown ends in it."""
+    return redact({key: item[:_ENOUGH] if isinstance(item, str) else item for key, item in data.items()})
+
+
+def _length(item: JsonValue) -> int:
+    return len(item) if isinstance(item, str) else 0
 
 
 def _is_short(item: JsonValue) -> bool:
@@ -101,13 +111,19 @@ def _field(item: JsonValue) -> str:
             return value(scalar(item), _FIELD_LENGTH)
 
 
-def _code(key: str, item: JsonValue, budget: int) -> _Code:
+def _code(key: str, item: JsonValue, budget: int, whole: JsonValue) -> _Code:
+    """A labelled value.
+
+    Args:
+        item: the masked value; of a long text the beginning.
+        whole: the value that it is of; only counted.
+    """
     label = one_line(key, 80) or "(no name)"
     most = max(budget, _ROOM_FOR_CODE)
     if isinstance(item, str):
         text = visible(item[:most])
-        length = len(item) if len(item) > most else len(text)
-        return _Code(label=label, remark=_diff_remark(item) if _DIFF.search(item) else "", text=text, length=length)
+        remark = _diff_remark(whole) if isinstance(whole, str) and _DIFF.search(item) else ""
+        return _Code(label=label, remark=remark, text=text, length=_length(whole) if len(item) > most else len(text))
     lines = outline(item)
     text = visible(_first(lines, most))
     is_whole = next(lines, None) is None

@@ -34,7 +34,9 @@ async def check_slack(client: AsyncWebClient, *, scopes: Iterable[str] = BOT_SCO
     team, user = said.get("team"), said.get("user")
     found = [Finding(is_fine=True, text=f"the bot token belongs to {user} in the workspace {team} ({said['team_id']})")]
     headers = {str(name).lower(): str(value) for name, value in said.headers.items()}
-    granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",") if scope.strip()}
+    if "x-oauth-scopes" not in headers:
+        return (*found, Finding(is_fine=True, text="Slack did not say which scopes the token has"))
+    granted = {scope.strip() for scope in headers["x-oauth-scopes"].split(",") if scope.strip()}
     missing = sorted(set(scopes) - granted)
     unused = sorted(granted - set(scopes))
     if missing:

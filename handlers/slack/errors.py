@@ -28,7 +28,7 @@ GONE = frozenset(
 """The message or its place is not there any more, so there is nothing left to change."""
 
 _CLOSED_TO_US = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
-_TOKEN = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
+TOKEN_REFUSALS = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
 TOO_MUCH = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
 """Slack does not take the message as it is."""
 
@@ -81,7 +81,7 @@ def delivery_error(error: BaseException, channel: str | None = None) -> Delivery
         needed = _needed(error)
         what = f"the bot lacks the scope {needed}: take the scopes of manifest.yaml and reinstall the app"
         return DeliveryError(what, code=code, channel=channel, is_for_good=True)
-    if code in _TOKEN:
+    if code in TOKEN_REFUSALS:
         what = f"Slack refuses the bot token ({code}): install the app again and set SLACK_BOT_TOKEN to the new token"
         return DeliveryError(what, code=code, channel=channel, is_for_good=True)
     if code and code != "ratelimited":

@@ -13,6 +13,7 @@ from slack_bolt.async_app import AsyncApp
 
 from handlers.slack.errors import SlackSetupError
 from handlers.slack.running import RunningListeners
+from handlers.slack.workspace import refuse_bad_token
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,9 @@ async def serve_http(
         port: 0 takes a free one.
 
     Raises:
-        SlackSetupError: the port can't be taken.
+        SlackSetupError: Slack refuses the bot token, or the port can't be taken.
     """
+    await refuse_bad_token(app.client)
     listeners = RunningListeners(app)
 
     async def hear(request: web.Request) -> web.Response:

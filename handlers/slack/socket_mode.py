@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from handlers.slack.client import quiet_logger
 from handlers.slack.errors import SLACK_FAILURES, SlackSetupError, code_of
 from handlers.slack.running import RunningListeners
+from handlers.slack.workspace import refuse_bad_token
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,9 @@ async def serve_socket(app: AsyncApp, app_token: str) -> AsyncIterator[SocketLis
         app_token: an app-level token, xapp-..., with the scope connections:write.
 
     Raises:
-        SlackSetupError: Slack refuses the token; says what to do.
+        SlackSetupError: Slack refuses a token; says what to do.
     """
+    await refuse_bad_token(app.client)
     listeners = RunningListeners(app)
     log = quiet_logger("socket")
     web_client = AsyncWebClient(

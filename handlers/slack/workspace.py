@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.slack.errors import SLACK_FAILURES, delivery_error
+from handlers.slack.errors import SLACK_FAILURES, TOKEN_REFUSALS, SlackSetupError, code_of, delivery_error
 
+logger = logging.getLogger(__name__)
+
+_START_WITHIN_S = 5.0
 _TIMEOUT_S = 2.0
 """A click has 3 s in all."""
 
@@ -58,3 +62,18 @@ class Workspace:
         """The address of a message, if the workspace's own address is known."""
         home = await self.home()
         return f"{home.url}archives/{channel}/p{ts.replace('.', '')}" if home.url.startswith("https://") else None
+
+
+async def refuse_bad_token(client: AsyncWebClient) -> None:
+    """Begin only with a bot token that Slack takes; a Slack that is away is waited for later.
+
+    Raises:
+        SlackSetupError: Slack refuses the token; says what to do.
+    """
+    try:
+        async with asyncio.timeout(_START_WITHIN_S):
+            await client.auth_test()
+    except SLACK_FAILURES as error:
+        if code_of(error) in TOKEN_REFUSALS:
+            raise SlackSetupError(str(delivery_error(error))) from error
+        logger.warning("slack not reached yet; the bot goes on trying", extra={"slack_error": code_of(error)})

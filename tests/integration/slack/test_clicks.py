@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
+from handlers.slack.layout import Message
+from handlers.slack.messages import Place
 from spectra_bot import InterruptResponse, InterruptStatus, RunStatus, StoreError
 from spectra_bot.testing import FakeSlack, Refused, ServerError, Signature
 from tests.integration.slack.bot import Bot, a_bot, has_buttons
@@ -307,6 +309,19 @@ async def test_an_answered_click_is_acked_although_slack_takes_no_update(
         assert ack.is_acked
         assert (await bot.finished(run_id)).status is RunStatus.COMPLETED
         await bot.until_closed(message)
+
+
+async def test_a_settled_message_never_goes_back_to_an_earlier_form(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        await bot.ask("ask")
+        message = await bot.question()
+        await bot.slack.click(message, "Approve")
+        closed = await bot.until_closed(message)
+        place = Place(channel=message.channel, ts=message.ts)
+
+        await bot.handler.messages.change(place, lambda _: Message(text="working"), is_final=False)
+
+        assert bot.now(message).text == closed.text
 
 
 async def test_a_person_is_told_without_the_response_url(tmp_path: Path) -> None:

@@ -63,8 +63,21 @@ async def test_a_wrong_app_token_is_told_at_once(tmp_path: Path) -> None:
                 pass
 
 
+async def test_a_wrong_bot_token_is_told_at_once(tmp_path: Path) -> None:
+    async with (
+        a_bot(tmp_path / "s.db", [deploy()]) as bot,
+        open_client("xoxb-wrong", base_url=bot.slack.base_url) as client,
+    ):
+        app = build_slack_app(bot.runner, bot.handler, client=client)
+
+        with pytest.raises(SlackSetupError, match="SLACK_BOT_TOKEN"):
+            async with serve_http(app, port=0):
+                pass
+
+
 async def test_the_bot_starts_while_slack_is_away_and_connects_when_it_is_back(tmp_path: Path) -> None:
     slack = FakeSlack(mode="socket")
+    slack.faults.add("auth.test", ServerError(), times=3)
     slack.faults.add("apps.connections.open", ServerError(), times=3)
     async with slack, a_bot(tmp_path / "s.db", [deploy()], slack=slack, mode="socket") as bot:
         assert "Nothing is waiting" in (await bot.command("pending")).text

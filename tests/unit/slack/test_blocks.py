@@ -133,10 +133,20 @@ def test_a_cut_says_how_much_is_left_out_and_how_to_see_it() -> None:
     assert "spectra-bot show r-4f2a --json" in notice
 
 
-def test_a_diff_is_counted() -> None:
-    message = approval(question(data={"diff": DIFF * 3}))
+@pytest.mark.parametrize("times", [3, 3_000])
+def test_a_diff_is_counted_as_a_whole(times: int) -> None:
+    message = approval(question(data={"diff": DIFF * times}))
 
-    assert "  3 files, +3 -3 lines" in [text for _, text in texts(message.blocks)]
+    assert f"  {times} files, +{times:,} -{times:,} lines" in [text for _, text in texts(message.blocks)]
+
+
+@pytest.mark.parametrize("before", [0, 2_000, 6_900])
+def test_a_secret_across_a_cut_is_masked(before: int) -> None:
+    secret = "-----BEGIN PRIVATE KEY-----\n" + "QUJD\n" * 600 + "-----END PRIVATE KEY-----\n"
+
+    message = approval(question(data={"log": "." * before + secret + "." * 90_000}))
+
+    assert "QUJD" not in json.dumps([message.text, *message.blocks])
 
 
 def test_a_button_stands_for_its_option() -> None:
