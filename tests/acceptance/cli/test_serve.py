@@ -127,14 +127,17 @@ async def test_doctor_asks_slack_and_compares_scopes(program: Program) -> None:
 
 async def test_wrong_token_is_told_by_doctor_and_stops_the_server(program: Program) -> None:
     async with FakeSlack(mode="socket") as slack:
-        program.env |= settings(slack, SLACK_APP_TOKEN="xapp-wrong", SLACK_BOT_TOKEN="xoxb-wrong")
-
+        program.env |= settings(slack, SLACK_APP_TOKEN=slack.app_token, SLACK_BOT_TOKEN="xoxb-wrong")
         doctor = await asyncio.to_thread(program, "doctor")
-        serve = await asyncio.to_thread(program, "serve")
+        wrong_bot = await asyncio.to_thread(program, "serve")
+
+        program.env |= settings(slack, SLACK_APP_TOKEN="xapp-wrong")
+        wrong_app = await asyncio.to_thread(program, "serve")
 
     assert (doctor.code, "Slack refuses the bot token" in doctor.out) == (1, True)
-    assert (serve.code, "Slack refuses the app token" in serve.err) == (2, True)
-    assert "Traceback" not in serve.err
+    assert (wrong_bot.code, "Slack refuses the bot token" in wrong_bot.err) == (2, True)
+    assert (wrong_app.code, "Slack refuses the app token" in wrong_app.err) == (2, True)
+    assert "Traceback" not in wrong_bot.err + wrong_app.err
 
 
 async def test_port_that_is_taken_is_told_with_what_to_do(program: Program) -> None:
