@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -18,11 +18,12 @@ MAX_CRASHES = 5
 """A step whose process died under it this often fails its run."""
 
 
-@dataclass(frozen=True, slots=True)
 class StaleEvent(Exception):  # noqa: N818  it is no error: the engine drops what comes too late
     """The event does not fit the state: what it speaks of is over."""
 
-    what: str
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(what)
 
 
 def start(event: e.RunStarted) -> RunState:
@@ -80,6 +81,8 @@ def apply(state: RunState, event: e.Event) -> RunState:
             return _deliver(state, event.interrupt_id, event.handler, replace(before, settled_at=event.at), event.at)
         case e.OnceStored():
             node = _node(state, event.step, event.visit, *Phase)
+            if event.key in node.once:
+                raise StaleEvent(f"once {event.key!r} of step {event.step} is stored already")
             node = evolve(node, once={**node.once, event.key: event.value})
             return evolve(state, nodes={**state.nodes, event.step: node}, updated_at=event.at)
         case e.RunRecovered():
@@ -89,6 +92,8 @@ def apply(state: RunState, event: e.Event) -> RunState:
         case e.RunRetried():
             return _retried(state, event)
         case e.RunConcluded():
+            if not state.status.over:
+                raise StaleEvent(f"the run is {state.status.value} again")
             return evolve(state, concluded=state.concluded | {event.handler}, updated_at=event.at)
         case e.RunStarted():
             raise StaleEvent("the run has started already")
@@ -125,16 +130,18 @@ def _back_judged(state: RunState, event: e.BackJudged) -> RunState:
     node = _in_phase(node, Phase.COMPLETED, event.at, took=node.took)
     if event.to is None:
         return move(state, event.step, node, event.at)
+    if event.to not in state.shape.by_name[event.step].backs:
+        raise StaleEvent(f"step {event.step} has no way back to {event.to}")
     return _go_back(evolve(state, nodes={**state.nodes, event.step: node}), event.to, event.step, event.at)
 
 
 def _go_back(state: RunState, target: str, source: str, at: datetime) -> RunState:
     """Start a new visit of the target and all behind it; what is open there is cancelled."""
     affected = state.shape.behind[target]
-    visit = state.nodes[target].visit + 1
-    if visit > MAX_VISITS:
+    worn_out = [name for name in state.nodes if name in affected and state.nodes[name].visit >= MAX_VISITS]
+    if worn_out:
         node = evolve(state.nodes[source], phase=Phase.RUNNING)
-        return _fail(state, source, node, f"{target} was visited {MAX_VISITS} times; its loop has no end", at)
+        return _fail(state, source, node, f"{worn_out[0]} was visited {MAX_VISITS} times; its loop has no end", at)
     interrupts = _closed(state, f"{source} went back to {target}", at, steps=affected)
     nodes = {name: NodeState(visit=node.visit + 1) if name in affected else node for name, node in state.nodes.items()}
     return settle_flow(evolve(state, nodes=nodes, interrupts=interrupts, updated_at=at), at)
@@ -180,14 +187,14 @@ def _deliver(state: RunState, interrupt_id: str, handler: str, delivery: Deliver
 def _recovered(state: RunState, event: e.RunRecovered) -> RunState:
     nodes = dict(state.nodes)
     for name in event.steps:
-        node = nodes[name]
-        if node.phase is Phase.RUNNING:
+        node = nodes.get(name)
+        if node is not None and node.phase is Phase.RUNNING:
             nodes[name] = evolve(node, crashes=node.crashes + 1)
     state = evolve(state, nodes=nodes, updated_at=event.at)
-    for name in event.steps:
-        if nodes[name].crashes >= MAX_CRASHES and nodes[name].phase is Phase.RUNNING:
+    for name, node in nodes.items():
+        if node.crashes >= MAX_CRASHES and node.phase is Phase.RUNNING:
             error = f"its process died under it {MAX_CRASHES} times; see what it does to its process, then retry"
-            return _fail(state, name, nodes[name], error, event.at)
+            return _fail(state, name, node, error, event.at)
     return state
 
 
@@ -218,14 +225,17 @@ def _retried(state: RunState, event: e.RunRetried) -> RunState:
         raise StaleEvent(f"the run is {state.status.value}, not failed")
     kept = (InterruptStatus.APPROVED, InterruptStatus.ANSWERED)
     nodes = dict(state.nodes)
+    interrupts = dict(state.interrupts)
     for name, node in nodes.items():
         if node.phase not in (Phase.FAILED, Phase.CANCELLED):
             continue
         slots = {}
         for slot, interrupt_id in node.slots.items():
-            response = state.interrupts[interrupt_id].response
+            response = interrupts[interrupt_id].response
             if response is not None and response.status in kept:
                 slots[slot] = interrupt_id
+                # A question that changed too often may change once more: its code may be another by now.
+                interrupts[interrupt_id] = evolve(interrupts[interrupt_id], changes=0)
         phase = Phase.RUNNING if node.stopped_in in (None, Phase.PARKED) else node.stopped_in
         nodes[name] = evolve(
             node,
@@ -237,7 +247,9 @@ def _retried(state: RunState, event: e.RunRetried) -> RunState:
             finished_at=None,
             crashes=0,
         )
-    state = evolve(state, nodes=nodes, status=RunStatus.RUNNING, error=None, concluded=frozenset())
+    state = evolve(
+        state, nodes=nodes, interrupts=interrupts, status=RunStatus.RUNNING, error=None, concluded=frozenset()
+    )
     return settle_flow(state, event.at)
 
 
