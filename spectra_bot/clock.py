@@ -39,7 +39,8 @@ class SystemClock:
 
 def to_text(moment: datetime) -> str:
     """A moment as it is stored: ISO 8601, UTC, always with microseconds, so that text sorts as time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")
 
 
 def from_text(text: str) -> datetime:

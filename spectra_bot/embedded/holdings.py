@@ -14,6 +14,7 @@ from spectra_bot.clock import Clock
 from spectra_bot.embedded.execution import Execution
 from spectra_bot.embedded.journal import read_shape, replay
 from spectra_bot.embedded.owned_run import Means, Outbox, OwnedRun
+from spectra_bot.embedded.ownership import is_surely_dead
 from spectra_bot.embedded.run_log import Ownership
 from spectra_bot.errors import LeaseLostError, RunNotFoundError, StoreError
 from spectra_bot.graph import Shape
@@ -102,8 +103,16 @@ class Holdings:
             adopting.add_done_callback(lambda task: self._taken(run_id, task))
         return await asyncio.shield(adopting)
 
+    async def bury_the_dead(self) -> None:
+        """Forget the owners whose processes are gone, without waiting for their leases."""
+        for other in await self._store.owners():
+            if is_surely_dead(other, self._owner):
+                await self._store.bury(other.owner_id)
+                logger.warning("owner died", extra={"owner": other.owner_id, "pid": other.pid})
+
     async def adopt_orphans(self) -> None:
         """Take every open run of a loaded workflow that has no live owner."""
+        await self.bury_the_dead()
         while self._executions and not self._closing:
             now = self._clock.monotonic()
             claims = await self._store.claim_orphans(list(self._executions), self._owner, now, BATCH)
@@ -118,7 +127,13 @@ class Holdings:
             known = self._runs.get(run_id)
             if known is not None:
                 known.lose()
-            await self._take_over(claim)
+            try:
+                await self._take_over(claim)
+            except StoreError:
+                raise
+            except Exception:
+                logger.exception("run can't be carried on: its log does not fit this program", extra={"run_id": run_id})
+                self._owed.pop(run_id, None)
 
     async def load(self, run_id: str) -> tuple[RunState, int]:
         """The run as it is stored, and how many events it has.

@@ -14,7 +14,34 @@ LEASE_S = 6.0
 
 def new_owner(lease_s: float = LEASE_S) -> Owner:
     """An owner for this process; each runner has one of its own."""
-    return Owner(owner_id=f"o-{secrets.token_hex(8)}", boot_id=_boot_id(), pid=os.getpid(), lease_s=lease_s)
+    return Owner(
+        owner_id=f"o-{secrets.token_hex(8)}",
+        boot_id=_boot_id(),
+        pid_namespace=_pid_namespace(),
+        pid=os.getpid(),
+        lease_s=lease_s,
+    )
+
+
+def is_surely_dead(other: Owner, us: Owner) -> bool:
+    """Its process is gone, by the word of the kernel that we share; where we share none, only its lease tells."""
+    if us.pid_namespace is None or (other.boot_id, other.pid_namespace) != (us.boot_id, us.pid_namespace):
+        return False
+    try:
+        os.kill(other.pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _pid_namespace() -> str | None:
+    """The kernel's name for the space in which our process ids mean something."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return None
 
 
 def _boot_id() -> str:

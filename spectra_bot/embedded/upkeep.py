@@ -55,6 +55,7 @@ class Upkeep:
     async def start(self) -> None:
         """Beat, adopt what has no owner, and go on doing so."""
         await self._beat()
+        await self._holdings.bury_the_dead()
         if self._recover:
             await self._holdings.adopt_orphans()
         self._tasks = [
@@ -73,13 +74,15 @@ class Upkeep:
         self._deadlines_changed.set()
 
     async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Repeat background work; a store that fails for a while only delays it."""
+        """Repeat background work, whatever fails: without its beat this process would lose its runs."""
         while True:
             try:
                 await work()
             except StoreError:
                 logger.warning("store failed in the background", exc_info=True)
-                await self._clock.sleep(SCAN_S)
+            except Exception:
+                logger.exception("background work failed")
+            await self._clock.sleep(SCAN_S)
 
     async def _look_around(self) -> None:
         version = -1

@@ -55,9 +55,11 @@ def _open(path: str, *, read_only: bool) -> Database:
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: str) -> None:
+    connection.execute("begin")  # one snapshot: another process may be making the schema just now
     (application_id,) = connection.execute("pragma application_id").fetchone()
     (version,) = connection.execute("pragma user_version").fetchone()
     (tables,) = connection.execute("select count(*) from sqlite_master").fetchone()
+    connection.execute("commit")
     if application_id != APPLICATION_ID and (tables or application_id):
         raise StoreError(f"database {path}: it was made by another program; name another file")
     if version > SCHEMA_VERSION:

@@ -92,8 +92,10 @@ class Owner:
 
     owner_id: str
     boot_id: str
+    pid_namespace: str | None
+    """Where `pid` means something; None where nothing is known of that."""
     pid: int
-    lease_s: float
+    lease_s: float = 0.0
 
 
 class Store(Protocol):
@@ -135,8 +137,16 @@ class Store(Protocol):
         """Say that an owner lives."""
         ...
 
+    async def owners(self) -> list[Owner]:
+        """Every owner that has said it lives, and has not gone cleanly."""
+        ...
+
     async def release(self, owner_id: str) -> None:
-        """Give up all runs of an owner, which is going."""
+        """Give up all runs of an owner, which goes; its name is forgotten."""
+        ...
+
+    async def bury(self, owner_id: str) -> None:
+        """Forget an owner that died: its runs have no live owner from now on."""
         ...
 
     async def noted(self, owner_id: str) -> list[str]:

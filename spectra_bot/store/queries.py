@@ -40,9 +40,10 @@ ORPHANS = f"""
 TAKE_RUN = "update runs set owner = ?, epoch = epoch + 1 where run_id = ?"
 OWNER_OF = "select owner, epoch from runs where run_id = ?"
 BEAT = """
-    insert into owners (owner_id, boot_id, pid, beat) values (?, ?, ?, ?)
+    insert into owners (owner_id, boot_id, pid_namespace, pid, beat) values (?, ?, ?, ?, ?)
     on conflict (owner_id) do update set beat = excluded.beat
 """
+OWNERS = "select owner_id, boot_id, pid_namespace, pid from owners"
 RELEASE_RUNS = "update runs set owner = null where owner = ?"
 FORGET_OWNER = "delete from owners where owner_id = ?"
 NOTED = "select run_id from runs where owner = ? and noted = 1"

@@ -17,7 +17,7 @@ migrations = Migrations("spectra-bot")
 def m001_runs(db: Database) -> None:
     db.table("shapes").create({"digest": str, "body": str}, pk="digest", not_null={"body"})
     db.table("owners").create(
-        {"owner_id": str, "boot_id": str, "pid": int, "beat": float},
+        {"owner_id": str, "boot_id": str, "pid_namespace": str, "pid": int, "beat": float},
         pk="owner_id",
         not_null={"boot_id", "pid", "beat"},
     )

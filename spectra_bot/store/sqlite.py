@@ -130,7 +130,21 @@ class SqliteStore:
         return (None if rows[0][0] is None else str(rows[0][0]), int(str(rows[0][1]))) if rows else None
 
     async def beat(self, owner: Owner, now: float) -> None:
-        await self._write(q.BEAT, owner.owner_id, owner.boot_id, owner.pid, now)
+        await self._write(q.BEAT, owner.owner_id, owner.boot_id, owner.pid_namespace, owner.pid, now)
+
+    async def owners(self) -> list[Owner]:
+        return [
+            Owner(
+                owner_id=str(owner_id),
+                boot_id=str(boot_id),
+                pid_namespace=None if namespace is None else str(namespace),
+                pid=int(str(pid)),
+            )
+            for owner_id, boot_id, namespace, pid in await self._rows(q.OWNERS)
+        ]
+
+    async def bury(self, owner_id: str) -> None:
+        await self._write(q.FORGET_OWNER, owner_id)
 
     async def release(self, owner_id: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
