@@ -26,7 +26,7 @@ from spectra_bot.runs import (
     StepRecord,
 )
 
-MAX_OUTPUT = 2_000
+MAX_OUTPUT = 500
 """A value of a step's output is cut here; `show --json` has it whole."""
 
 _STYLES = {

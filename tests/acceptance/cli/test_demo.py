@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,27 @@ def test_answer_from_elsewhere_ends_the_prompt_and_the_run_goes_on(program: Prog
         assert terminal.wait() == 0
     assert answered.code == 0, answered.err
     assert is_released(place_of(program))
+
+
+def test_process_killed_while_it_writes_is_carried_on_by_the_same_answer(program: Program) -> None:
+    source, target = program.folder / "source", program.folder / "target"
+    source.mkdir()
+    target.mkdir()
+    for number in range(600):
+        (source / f"{number}.txt").write_text(f"page {number}")
+    words = (f"source={source}", f"target={target}", "--workflows", "spectra_bot.demo.release")
+    stopped = program("run", "release", *words)
+    approve = commands_in(stopped.out)[0]
+
+    writing = program.start(*shlex.split(approve)[1:])
+    while writing.poll() is None and len(list(target.iterdir())) < 100:
+        pass
+    writing.kill()
+    writing.communicate()
+    done = program.type(approve, cwd=program.folder)
+
+    assert done.code == 0, done.err
+    assert {**dict(contents(target)), **dict(contents(source))} == dict(contents(target))
+    (run,) = program("runs", "--json").records
+    events = [line["event"] for line in program("history", run["run_id"], "--json").records]
+    assert events.count("InterruptAnswered") == 1
