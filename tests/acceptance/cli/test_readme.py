@@ -1,0 +1,121 @@
+"""What the README says, as a newcomer would try it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from handlers.slack import EVENTS_PATH
+from spectra_bot import InterruptOption
+from spectra_bot.cli import main
+from spectra_bot.cli.exit_codes import ExitCode
+from spectra_bot.settings import Settings
+from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in
+
+README = (Path(__file__).parents[3] / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", README, re.DOTALL | re.MULTILINE)
+
+
+def rows(heading: str) -> list[list[str]]:
+    section = README.split(f"\n{heading}\n", 1)[1]
+    table = re.search(r"^\|.*?(?=\n\n|\Z)", section, re.DOTALL | re.MULTILINE)
+    assert table is not None
+    _, _, *lines = table.group().splitlines()
+    return [[cell.strip().strip("`") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+@pytest.fixture
+def newcomer(program: Program) -> Program:
+    program.file("deploy.py", blocks("python")[0])
+    return program
+
+
+def test_first_workflow_runs_as_it_is_called(newcomer: Program) -> None:
+    (line,) = [line for line in "".join(blocks("sh")).splitlines() if "spectra-bot run" in line]
+
+    approve = newcomer(*shlex.split(line)[1:])
+    confirm = newcomer.type(commands_in(approve.out)[0], cwd=newcomer.folder)
+    done = newcomer.type(commands_in(confirm.out)[0], cwd=newcomer.folder)
+
+    assert (approve.code, confirm.code, done.code) == (3, 3, 0), approve.err + confirm.err + done.err
+    (run,) = newcomer("runs", "--json").records
+    shown = newcomer("show", run["run_id"], "--json").records
+    assert shown["outputs"]["apply"] == {"shipped": "prod runs 3 replicas"}
+
+
+def test_answer_that_is_no_approval_ends_the_first_workflow(newcomer: Program) -> None:
+    approve = newcomer("run", "deploy", "env=prod", "--workflows", "deploy.py")
+
+    modified = newcomer.type(commands_in(approve.out)[2], cwd=newcomer.folder)
+
+    assert (modified.code, "modify by cli:" in modified.out) == (1, True)
+
+
+def test_first_workflow_runs_from_python(newcomer: Program) -> None:
+    place = newcomer.file("own.py", blocks("python")[1])
+
+    done = subprocess.run(
+        [sys.executable, str(place)],
+        cwd=newcomer.folder,
+        env=newcomer.env,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+    assert done.stdout.splitlines() == [
+        "Deployment plan requires approval",
+        "Smoke test fine?",
+        "completed {'shipped': 'prod runs 2 replicas'}",
+    ], done.stderr
+
+
+def test_every_setting_has_its_row_with_its_default() -> None:
+    assert sorted((row[0], row[1]) for row in rows("### Settings")) == sorted(Settings.table())
+
+
+def test_every_command_has_its_row_with_its_own_options() -> None:
+    written = {row[0].split()[0]: set(re.findall(r"--[a-z-]+", row[0])) for row in rows("### Commands")}
+    context = click.Context(main)
+    shared = {"--db", "--workflows", "--json", "--limit"}
+
+    commands = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    built = {
+        name: {word for option in command.params for word in option.opts if word.startswith("--")} - shared
+        for name, command in commands.items()
+        if command is not None
+    }
+
+    assert written == built
+
+
+def test_every_field_of_an_option_has_its_row() -> None:
+    assert [row[0] for row in rows("### Options of a question")] == list(InterruptOption.model_fields)
+
+
+def test_every_exit_code_has_its_row() -> None:
+    assert [int(row[0]) for row in rows("## Operations")] == list(ExitCode)
+
+
+def test_words_that_approve_and_reject_are_as_the_readme_lists_them() -> None:
+    found = re.search(r"- \*\*Options\*\* are words\. (.*?) approve; (.*?)\s+reject;", README, re.DOTALL)
+    assert found is not None
+
+    for group, status in ((found[1], "approved"), (found[2], "rejected")):
+        words = re.findall(r"`(\w+)`", group)
+        assert len(words) >= 4
+        assert {InterruptOption(word).status.value for word in words} == {status}
+
+
+def test_path_that_slack_calls_is_as_the_readme_names_it() -> None:
+    assert f"`{EVENTS_PATH}`" in README
