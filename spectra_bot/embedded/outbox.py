@@ -153,7 +153,10 @@ class HandlerOutbox:
         handler = self.handlers[name]
         receipt = interrupt.deliveries[name].receipt
         if isinstance(handler, SettlesInterrupts) and interrupt.response is not None and receipt is not None:
-            await handler.settle(interrupt.request, interrupt.response, receipt)
+            # People read why a question closed without an answer where they would read an answer's notes.
+            notes = interrupt.response.notes or interrupt.closed_why
+            response = interrupt.response.model_copy(update={"notes": notes})
+            await handler.settle(interrupt.request, response, receipt)
         settled = e.InterruptSettled(at=self._clock.now(), interrupt_id=interrupt_id, handler=name)
         await run.submit(lambda _: ([settled], None))
 

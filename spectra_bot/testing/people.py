@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# The bot scopes the bot asks for, without the optional ones.
-MANIFEST_SCOPES = frozenset({"chat:write", "commands", "files:write", "im:write", "usergroups:read", "users:read"})
+# The scopes that manifest.yaml asks for.
+MANIFEST_SCOPES = frozenset({"chat:write", "commands"})
 
 
 class NotPossibleError(AssertionError):

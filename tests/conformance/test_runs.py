@@ -627,3 +627,22 @@ async def test_lists_show_what_waits_and_what_ran(open_runner: OpenRunner) -> No
     assert {run.run_id: run.pending for run in both} == {first.run_id: 0, second.run_id: 1}
     with pytest.raises(AlreadyAnsweredError):
         await runner.answer(first.pending[0].id, first.pending[0].answer("approve"))
+
+
+async def test_people_read_why_a_question_closed_without_an_answer(open_runner: OpenRunner) -> None:
+    notes: list[str | None] = []
+
+    class Board(Desk):
+        async def settle(
+            self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
+        ) -> None:
+            notes.append(response.notes)
+
+    board = Board("board", Delivered({"ts": "1"}))
+    runner = await open_runner(approval(), handlers=[board])
+    asked = await runner.run("approval", {"env": "prod"})
+
+    await runner.cancel(asked.run_id, by="cli:ada", reason="wrong branch")
+    await asyncio.wait_for(board.done.wait(), 5)
+
+    assert notes == ["run cancelled by cli:ada: wrong branch"]

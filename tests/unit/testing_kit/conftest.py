@@ -8,7 +8,7 @@ from aiohttp import ClientSession, web
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from spectra_bot.testing import FakeSlack
+from spectra_bot.testing import MANIFEST_SCOPES, FakeSlack
 
 
 @dataclass
@@ -28,7 +28,8 @@ def time_of_slack() -> MovableTime:
 
 @pytest.fixture
 async def slack(time_of_slack: MovableTime) -> AsyncIterator[FakeSlack]:
-    async with FakeSlack(now=time_of_slack) as fake:
+    scopes = MANIFEST_SCOPES | {"files:write", "im:write", "usergroups:read", "users:read"}
+    async with FakeSlack(now=time_of_slack, scopes=scopes) as fake:
         yield fake
 
 
