@@ -13,13 +13,17 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    StringConstraints,
     field_validator,
     model_validator,
 )
 
 from spectra_bot.errors import InvalidAnswerError
 from spectra_bot.forms import FREE_FORM, Form
-from spectra_bot.json_values import digest, to_json_object
+from spectra_bot.json_values import digest, in_order, to_json_object
+
+Text = Annotated[str, StringConstraints(min_length=0)]
+"""A text that can be stored; without a constraint pydantic lets half a surrogate pair pass."""
 
 MAX_OPTIONS = 25
 """As many as one row of Slack buttons holds."""
@@ -107,8 +111,14 @@ def _as_options(value: object) -> object:
     return value
 
 
+def _as_approvers(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError("approvers is a list of ids, not one id")
+    return value
+
+
 def _as_data(value: object) -> object:
-    return to_json_object(value, "data")
+    return to_json_object(in_order(value), "data")
 
 
 JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_as_data)]
@@ -130,10 +140,10 @@ class InterruptRequest(BaseModel):
         tuple[InterruptOption, ...], BeforeValidator(_as_options), Field(min_length=1, max_length=MAX_OPTIONS)
     ] = (InterruptOption("approve"), InterruptOption("reject"))
     timeout: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
-    default_option: str | None = None
-    approvers: tuple[str, ...] = ()
-    channel: str | None = None
-    key: str | None = None
+    default_option: Text | None = None
+    approvers: Annotated[tuple[Text, ...], BeforeValidator(_as_approvers)] = ()
+    channel: Text | None = None
+    key: Text | None = None
 
     id: str = ""
     run_id: str = ""
@@ -271,9 +281,9 @@ class InterruptResponse(BaseModel):
 
     status: InterruptStatus
     data: JsonObject = Field(default_factory=dict)
-    option: str | None = None
-    notes: str | None = None
-    responder: str | None = None
+    option: Text | None = None
+    notes: Text | None = None
+    responder: Text | None = None
     interrupt_id: str | None = None
     responded_at: datetime | None = None
     request: InterruptRequest | None = Field(default=None, repr=False)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import TypeVar
 
 from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from spectra_bot.errors import InvalidJsonError, PayloadTooLargeError
 
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 """The default limit of one stored value: a step's output, a request's data, a run's inputs."""
+_Json = TypeVar("_Json", bound=JsonValue)
 
 
 def encode(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> bytes:
@@ -56,13 +60,45 @@ def to_json_object(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> 
     return decoded
 
 
+def in_order(value: object) -> object:
+    """The value with each set as a sorted list: a set's own order is another one in each process.
+
+    What JSON can't hold comes back as it is.
+    """
+    try:
+        return _with_sorted_sets(value)
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return value
+
+
+def _with_sorted_sets(value: object) -> object:
+    match value:
+        case Mapping():
+            return {key: _with_sorted_sets(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_with_sorted_sets(item) for item in value]
+        case set() | frozenset():
+            return sorted(value, key=to_json)
+        case _:
+            return value
+
+
+def copy_of(value: _Json) -> _Json:
+    """A deep copy of a JSON value."""
+    if isinstance(value, dict | list):
+        copied: _Json = from_json(to_json(value))
+        return copied
+    return value
+
+
 def reveal(value: object) -> object:
     """The value with every pydantic secret in the clear, for the store and nothing else."""
     match value:
         case SecretStr() | SecretBytes():
             return value.get_secret_value()
         case BaseModel():
-            return {key: reveal(getattr(value, key)) for key in type(value).model_fields}
+            named = {_input_name(key, field): getattr(value, key) for key, field in type(value).model_fields.items()}
+            return {key: reveal(item) for key, item in {**named, **(value.__pydantic_extra__ or {})}.items()}
         case Mapping():
             return {key: reveal(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
@@ -77,19 +113,30 @@ def digest(value: JsonValue) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _input_name(name: str, field: FieldInfo) -> str:
+    """The name under which a model takes a field."""
+    return field.validation_alias if isinstance(field.validation_alias, str) else name
+
+
 def _culprit(value: object, path: str, error: Exception, above: tuple[int, ...] = ()) -> tuple[str, str]:
     """Where in `value` the first thing stands that can't be written, and what it is."""
-    if id(value) in above or isinstance(error, RecursionError):
+    if id(value) in above:
         return path, "it contains itself"
+    if isinstance(error, RecursionError) or "recursion limit" in str(error) or "depth exceeded" in str(error):
+        return path, "it is nested too deeply"
     match value:
         case float():
             return path, f"{value} is not JSON"
+        case str():
+            return path, f"{value!r} is not Unicode text"
         case BaseModel():
             children = [(f"{path}.{key}", getattr(value, key)) for key in type(value).model_fields]
         case Mapping():
             children = [(f"{path}.{key}", item) for key, item in value.items()]
         case list() | tuple() | set() | frozenset():
             children = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            children = [(f"{path}.{field.name}", getattr(value, field.name)) for field in fields(value)]
         case _:
             return path, f"{type(value).__name__} is not JSON"
     for child_path, child in children:
