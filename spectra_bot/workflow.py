@@ -13,7 +13,7 @@ from spectra_bot.context import StepContext
 from spectra_bot.errors import DefinitionError, InvalidInputsError
 from spectra_bot.forms import problems
 from spectra_bot.graph import Declared, Shape, build_shape
-from spectra_bot.json_values import reveal, to_json_object
+from spectra_bot.json_values import copy_of, reveal, to_json_object
 from spectra_bot.steps import HumanGateStep, Step, StepResult
 
 StepFunction = Callable[[StepContext], Awaitable[object]]
@@ -53,6 +53,8 @@ class Workflow:
         self.name = name
         self.inputs = inputs
         self.description = description
+        if isinstance(approvers, str):
+            raise DefinitionError(f"workflow {name}: approvers is a list of ids, not one id")
         self.approvers = tuple(approvers)
         self.channel = channel
         self._declared: list[Declared] = []
@@ -168,10 +170,11 @@ class Workflow:
         Raises:
             InvalidInputsError: the model changed and no longer takes what this run started with.
         """
+        given = copy_of(dict(stored))
         if self.inputs is None:
-            return dict(stored)
+            return given
         try:
-            return self.inputs.model_validate(stored)
+            return self.inputs.model_validate(given)
         except ValidationError as error:
             raise InvalidInputsError(self.name, problems(error)) from error
 
