@@ -100,7 +100,7 @@ def build_shape(declared: Sequence[Declared], backs: Sequence[tuple[str, str]]) 
     forward = _forward_routes(declared, after)
     for step in declared:
         sources = {source for source, _ in forward.get(step.name, ())}
-        if sources and step.after and not set(step.after) <= sources:
+        if sources and step.after is not None and not (step.after and sources.issuperset(step.after)):
             raise DefinitionError(
                 f"step {step.name!r} runs only by a route of {', '.join(sorted(sources))}; drop its after="
             )
@@ -152,7 +152,7 @@ def _check_cycles(after: dict[str, tuple[str, ...]]) -> None:
     try:
         TopologicalSorter(after).prepare()
     except CycleError as error:
-        circle = " -> ".join(reversed(error.args[1]))
+        circle = " -> ".join(error.args[1])
         raise DefinitionError(
             f"a cycle through after=: {circle}; a loop is made by back() or a gate's route"
         ) from error

@@ -99,7 +99,7 @@ class HumanGateStep(Step):
                 options=options,
                 timeout=timeout,
                 default_option=default_option,
-                approvers=tuple(approvers),
+                approvers=approvers if isinstance(approvers, str) else tuple(approvers),
                 channel=channel,
             )
         except ValidationError as error:
