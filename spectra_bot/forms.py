@@ -10,11 +10,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
+from pydantic.errors import PydanticInvalidForJsonSchema
 
-from spectra_bot.errors import InvalidAnswerError, InvalidRequestError
+from spectra_bot.errors import InvalidAnswerError, InvalidJsonError, InvalidRequestError
+from spectra_bot.json_values import to_json_value
 
 
 class FieldKind(StrEnum):
@@ -51,13 +53,19 @@ class FormField(BaseModel):
     label: str
     kind: FieldKind
     required: bool = True
+    nullable: bool = False
+    """It may be null."""
     default: JsonValue = None
     help: str = ""
     multiline: bool = False
     choices: tuple[str, ...] = ()
     items: FieldKind = FieldKind.TEXT
-    limits: dict[str, float] = Field(default_factory=dict)
-    """pydantic's own constraints by name: ge, gt, le, lt, min_length, max_length."""
+    limits: dict[str, int | float] = Field(default_factory=dict)
+    """pydantic's own constraints by name: ge, gt, le, lt, multiple_of, min_length, max_length."""
+    item_limits: dict[str, int | float] = Field(default_factory=dict)
+    """The same for each item of a list."""
+    pattern: str | None = None
+    """A regular expression for the text, or for each text of a list."""
 
     def parse(self, text: str) -> JsonValue:
         """What a person typed, as this field's value: a list has an item a line, or between commas."""
@@ -88,10 +96,20 @@ class Form(BaseModel):
         Raises:
             InvalidRequestError: a field is neither text, number, boolean nor a list of these.
         """
-        schema = model.model_json_schema()
+        try:
+            schema = model.model_json_schema()
+        except PydanticInvalidForJsonSchema as error:
+            raise InvalidRequestError(f"form {model.__name__}: {error.message}") from error
         required = set(schema.get("required", ()))
+        starts_empty = {info.alias or name for name, info in model.model_fields.items() if info.default_factory is list}
         fields = [
-            _field(model, name, spec, schema.get("$defs", {}), name in required)
+            _field(
+                model,
+                name,
+                {"default": []} | spec if name in starts_empty else spec,
+                schema.get("$defs", {}),
+                name in required,
+            )
             for name, spec in schema.get("properties", {}).items()
         ]
         if not fields:
@@ -99,17 +117,30 @@ class Form(BaseModel):
         return cls(fields=tuple(fields), model=f"{model.__module__}:{model.__qualname__}")
 
     def validated(self, data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """The data as the form's model holds it.
+        """The data as the form's model holds it, by the form's own names; `notes` may stand beside its fields.
 
         Raises:
             InvalidAnswerError: with a problem per field.
         """
         if self.free:
             return dict(data)
+        names = [field.name for field in self.fields]
+        wrong = {name: "the form has no such field" for name in data if name not in (*names, "notes")}
+        model = self._loaded_model() or self._model_of_fields()
+        filled: dict[str, JsonValue] = {}
         try:
-            return (self._loaded_model() or self._model_of_fields()).model_validate(data).model_dump(mode="json")
+            given = {field.name: _as_choices(field, data[field.name]) for field in self.fields if field.name in data}
+            dumped = model.model_validate(given).model_dump(mode="json", by_alias=True)
+            for name in names:
+                filled[name] = to_json_value(dumped.get(name), name)
         except ValidationError as error:
-            raise InvalidAnswerError("the form is not filled in right", problems(error)) from error
+            wrong |= problems(error)
+        except InvalidJsonError as error:
+            is_number = isinstance(dumped.get(name), float)
+            wrong[name] = "Input should be a finite number" if is_number else str(error).removeprefix(f"{name}: ")
+        if wrong:
+            raise InvalidAnswerError("the form is not filled in right", wrong)
+        return filled
 
     def _loaded_model(self) -> type[BaseModel] | None:
         """The model itself, where its module is loaded and it still describes these fields."""
@@ -117,22 +148,27 @@ class Form(BaseModel):
         found: object = sys.modules.get(module)
         for part in name.split("."):
             found = getattr(found, part, None)
-        if isinstance(found, type) and issubclass(found, BaseModel) and Form.of(found) == self:
-            return found
+        try:
+            if isinstance(found, type) and issubclass(found, BaseModel) and Form.of(found) == self:
+                return found
+        except InvalidRequestError:  # it was a form once, and is none any more
+            return None
         return None
 
     def _model_of_fields(self) -> type[BaseModel]:
         """A model with the stored fields and limits, for a process that has not loaded the original."""
         definitions: dict[str, Any] = {}
-        for field in self.fields:
-            item: Any = Literal[field.choices] if field.choices else _TYPES.get(field.kind, str)
-            if field.kind is FieldKind.LIST:
-                item = list[Literal[field.choices] if field.choices else _TYPES[field.items]]  # type: ignore[misc]  # made at run time
-            kind = item if field.required else item | None
-            limits: dict[str, Any] = dict(field.limits)
+        for index, field in enumerate(self.fields):
+            is_list = field.kind is FieldKind.LIST
+            item: Any = _TYPES[field.items if is_list else field.kind]
+            if field.choices:
+                item = Literal[tuple(_as_choices(field, list(field.choices)))]
+            item = _limited(item, field.item_limits if is_list else field.limits, field.pattern)
+            kind = _limited(list[item], field.limits) if is_list else item
             default = ... if field.required else field.default
-            definitions[field.name] = (kind, Field(default, **limits))
-        return create_model("Form", __config__=ConfigDict(extra="forbid"), **definitions)
+            # By alias, for a form may well have a field that is called as something of pydantic's own.
+            definitions[f"f{index}"] = (kind | None if field.nullable else kind, Field(default, alias=field.name))
+        return create_model("Form", __config__=ConfigDict(regex_engine="python-re"), **definitions)
 
 
 FREE_FORM = Form(
@@ -153,7 +189,24 @@ def problems(error: ValidationError) -> dict[str, str]:
     return found
 
 
+def _limited(kind: Any, limits: Mapping[str, int | float], pattern: str | None = None) -> Any:
+    constraints: dict[str, Any] = dict(limits)
+    if pattern is not None:
+        constraints["pattern"] = pattern
+    return Annotated[kind, Field(**constraints)] if constraints else kind
+
+
+def _as_choices(field: FormField, value: Any) -> Any:
+    """Numbers that are chosen among come as the texts that were shown; as they are where they are none."""
+    if not field.choices or FieldKind.INTEGER not in (field.kind, field.items):
+        return value
+    if isinstance(value, list):
+        return [_as_choices(field, item) for item in value]
+    return int(value) if isinstance(value, str) and value in field.choices else value
+
+
 _LIMITS = {
+    "multipleOf": "multiple_of",
     "minimum": "ge",
     "exclusiveMinimum": "gt",
     "maximum": "le",
@@ -165,12 +218,23 @@ _LIMITS = {
 }
 
 
+_UNCHECKED = frozenset({"format", "prefixItems", "uniqueItems"})
+"""What a process that has not loaded the model can't check: dates, addresses, secrets, pairs, sets."""
+
+
 def _field(model: type[BaseModel], name: str, spec: dict[str, Any], defs: dict[str, Any], required: bool) -> FormField:
     core = _resolved(spec, defs)
     kind = _KINDS.get(core.get("type", ""))
-    items = _resolved(core.get("items", {"type": "string"}), defs) if kind is FieldKind.LIST else core
+    items = _resolved(core.get("items", {}), defs) if kind is FieldKind.LIST else core
     item_kind = _KINDS.get(items.get("type", ""))
-    if kind is None or item_kind in (None, FieldKind.LIST):
+    choices = items.get("enum", [items["const"]] if "const" in items else [])
+    if (
+        kind is None
+        or item_kind in (None, FieldKind.LIST)
+        or not all(type(choice) in (str, int) for choice in choices)
+        or _UNCHECKED & {*core, *items}
+        or (kind is FieldKind.LIST and "anyOf" in core["items"])
+    ):
         raise InvalidRequestError(
             f"form {model.__name__}, field {name!r}: a form holds text, number, boolean and list fields only"
         )
@@ -179,12 +243,15 @@ def _field(model: type[BaseModel], name: str, spec: dict[str, Any], defs: dict[s
         label=core.get("title") or spec.get("title") or name.replace("_", " ").capitalize(),
         kind=kind,
         required=required,
+        nullable={"type": "null"} in spec.get("anyOf", ()),
         default=spec.get("default"),
         help=spec.get("description", core.get("description", "") if "$ref" not in spec else ""),
         multiline=bool(core.get("multiline", spec.get("multiline", False))),
-        choices=tuple(str(choice) for choice in items.get("enum", [items["const"]] if "const" in items else [])),
+        choices=tuple(str(choice) for choice in choices),
         items=item_kind if kind is FieldKind.LIST and item_kind else FieldKind.TEXT,
         limits={_LIMITS[key]: value for key, value in core.items() if key in _LIMITS},
+        item_limits={_LIMITS[key]: value for key, value in items.items() if key in _LIMITS and items is not core},
+        pattern=items.get("pattern"),
     )
 
 
