@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from spectra_bot.errors import AlreadyAnsweredError, InvalidAnswerError, NotAllowedError, NotPendingError
 from spectra_bot.interrupts import (
     DECISIONS,
@@ -35,13 +37,15 @@ def judge(interrupt: InterruptState, response: InterruptResponse, now: datetime)
     The same answer again gets the response that is stored.
 
     Raises:
+        InvalidAnswerError: it names another interrupt, or its option, status or form does not fit the question.
         AlreadyAnsweredError: someone was first.
         NotPendingError: it timed out or was cancelled.
         NotAllowedError: this responder may not decide it.
-        InvalidAnswerError: its option, status or form does not fit the question.
     """
     request = interrupt.request
-    if interrupt.response is not None and not _repeats(interrupt.response, response):
+    if response.interrupt_id not in (None, request.id):
+        raise InvalidAnswerError(f"this answers interrupt {response.interrupt_id}, and was given to {request.id}")
+    if interrupt.response is not None and not _repeats(request, interrupt.response, response):
         raise _over(interrupt, interrupt.response)
     if not may_decide(request.approvers, response.responder):
         raise NotAllowedError(response.responder, request.approvers)
@@ -50,8 +54,8 @@ def judge(interrupt: InterruptState, response: InterruptResponse, now: datetime)
     option = _chosen(request, response)
     return response.model_copy(
         update={
-            "option": option.id if option else None,
-            "data": option.form.validated(response.data) if option and option.form else response.data,
+            "option": option.id,
+            "data": _filled_in(option, response),
             "notes": _notes(response),
             "interrupt_id": request.id,
             "responded_at": now,
@@ -73,7 +77,7 @@ def _over(interrupt: InterruptState, given: InterruptResponse) -> AlreadyAnswere
     return NotPendingError(f"interrupt {request.id} is over: {why}", run_id=request.run_id, interrupt_id=request.id)
 
 
-def _chosen(request: InterruptRequest, response: InterruptResponse) -> InterruptOption | None:
+def _chosen(request: InterruptRequest, response: InterruptResponse) -> InterruptOption:
     """The offered option that a response picks, by name or as the only one of its status."""
     offered = ", ".join(option.id for option in request.options)
     if response.status not in DECISIONS:
@@ -95,17 +99,27 @@ def _chosen(request: InterruptRequest, response: InterruptResponse) -> Interrupt
     return option
 
 
-def _repeats(stored: InterruptResponse, given: InterruptResponse) -> bool:
+def _filled_in(option: InterruptOption, response: InterruptResponse) -> dict[str, JsonValue]:
+    """What is sent with an option, as its form holds it."""
+    return option.form.validated(response.data) if option.form else response.data
+
+
+def _repeats(request: InterruptRequest, stored: InterruptResponse, given: InterruptResponse) -> bool:
     """The same answer again: the id given, and equal in all that the giver says."""
-    return (
-        given.interrupt_id is not None
-        and stored.status in DECISIONS
-        and given.status is stored.status
-        and given.option in (None, stored.option)
-        and given.responder == stored.responder
-        and _notes(given) == stored.notes
-        and given.data == stored.data
-    )
+    if (
+        given.interrupt_id is None
+        or stored.status not in DECISIONS
+        or given.status is not stored.status
+        or given.option not in (None, stored.option)
+        or given.responder != stored.responder
+        or _notes(given) != stored.notes
+    ):
+        return False
+    option = request.option(stored.option) if stored.option else None
+    try:
+        return stored.data in (given.data, _filled_in(option, given) if option else given.data)
+    except InvalidAnswerError:
+        return False
 
 
 def _notes(response: InterruptResponse) -> str | None:
