@@ -12,11 +12,13 @@ from pydantic import JsonValue
 from spectra_bot.errors import (
     AnswerIgnoredError,
     InterruptTimedOutError,
+    InvalidRequestError,
     OnceKeyError,
     QuestionOrderError,
     UnstableQuestionError,
 )
 from spectra_bot.interrupts import InterruptException, InterruptRequest, InterruptResponse, InterruptStatus
+from spectra_bot.json_values import copy_of
 
 MAX_CHANGES = 3
 """A question that changed on this many re-runs in a row fails its step."""
@@ -80,12 +82,19 @@ class StepContext:
     still_open: list[Slot] = field(default_factory=list, repr=False)
     _next: int = field(default=0, repr=False)
     _once_keys: set[str] = field(default_factory=set, repr=False)
+    _met: dict[Slot, str] = field(default_factory=dict, repr=False)
+    """The digests of the questions that this execution has met so far."""
+
+    def __post_init__(self) -> None:
+        # A step may change what it is given, and must not change the run's state by that.
+        self.outputs = copy_of(dict(self.outputs))
 
     @property
     def response(self) -> InterruptResponse | None:
         """The newest answer of this visit, None before the first."""
         answered = [question for question in self.questions.values() if question.response]
-        newest = max(answered, key=_answered_at, default=None)
+        # Of two in the same moment it is the later question.
+        newest = max(reversed(answered), key=_answered_at, default=None)
         return _with_request(newest) if newest else None
 
     @property
@@ -104,14 +113,16 @@ class StepContext:
             InterruptTimedOutError: nobody decided in time and there is no default option.
             UnstableQuestionError: the question changed on three re-runs in a row.
             QuestionOrderError: unkeyed questions changed places.
+            InvalidRequestError: two different questions have one key.
         """
         slot: Slot | None = key or request.key
         if slot is None:
             slot, self._next = self._next, self._next + 1
         request = _keyed(request, slot)
         known = self.questions.get(slot)
+        self._meet(slot, request)
         if known is None or known.request.digest != request.digest:
-            self._refuse_new_order(slot, request)
+            self._refuse_new_order(slot, request, known)
             self._ask(slot, request, known)
             raise InterruptException(request)
         if known.response is None:
@@ -128,20 +139,21 @@ class StepContext:
         Raises:
             AnswerIgnoredError: it is answered already, unchanged.
             UnstableQuestionError: it changed on three re-runs in a row.
+            InvalidRequestError: two different questions have one key.
         """
-        if any(
-            question.request is request or question.request.id == request.id != ""
-            for question in self.questions.values()
-        ):
-            return
-        if any(new.request is request for new in self.asked):
-            return
+        for question in self.questions.values():
+            if question.request is request or question.request.id == request.id != "":
+                self._refuse_or_wait(question)
+                return
         if request.key is not None:
             self._raise_in(request.key, _keyed(request, request.key))
             return
         numbers = [slot for slot in self.questions if isinstance(slot, int)]
-        slot = max([self._next, *(number + 1 for number in numbers)])
+        taken = [*numbers, *(new.slot for new in self.asked if isinstance(new.slot, int))]
+        slot = max([self._next, *(number + 1 for number in taken)])
         request = _keyed(request, slot)
+        if any(new.request.digest == request.digest for new in self.asked):
+            return
         for question in self.questions.values():
             if question.request.digest == request.digest:
                 self._refuse_or_wait(question)
@@ -166,12 +178,16 @@ class StepContext:
             raise OnceKeyError(key)
         self._once_keys.add(key)
         if key in self.stored:
-            return self.stored[key]
-        value = fn()
-        if isinstance(value, Awaitable):
-            value = await value
+            return copy_of(self.stored[key])
         assert self.effects is not None, "a context without effects only judges conditions"  # noqa: S101
-        return await self.effects.store_once(key, value)
+        try:
+            value = fn()
+            if isinstance(value, Awaitable):
+                value = await value
+        except BaseException:
+            self._once_keys.discard(key)  # nothing was done, so the step may try again
+            raise
+        return copy_of(await self.effects.store_once(key, value))
 
     def effect_id(self, key: str) -> str:
         """An idempotency key for another system: the same in each re-run of this visit."""
@@ -189,6 +205,7 @@ class StepContext:
 
     def _raise_in(self, slot: str, request: InterruptRequest) -> None:
         known = self.questions.get(slot)
+        self._meet(slot, request)
         if known is not None and known.request.digest == request.digest:
             self._refuse_or_wait(known)
         else:
@@ -199,7 +216,15 @@ class StepContext:
             raise AnswerIgnoredError(known.request.id, known.request.reason)
         self.still_open.append(known.slot)
 
+    def _meet(self, slot: Slot, request: InterruptRequest) -> None:
+        if self._met.setdefault(slot, request.digest) != request.digest:
+            raise InvalidRequestError(
+                f"{request.reason!r}: another question of this step has the key {slot!r}; give each a key of its own"
+            )
+
     def _ask(self, slot: Slot, request: InterruptRequest, before: Question | None) -> None:
+        if any(new.slot == slot for new in self.asked):
+            return
         changed = differences(before.request, request) if before else ()
         changes = before.changes + 1 if before else 0
         if changes >= MAX_CHANGES:
@@ -207,11 +232,16 @@ class StepContext:
         replaces = before.request.id if before else None
         self.asked.append(NewQuestion(slot=slot, request=request, replaces=replaces, changed=changed, changes=changes))
 
-    def _refuse_new_order(self, slot: Slot, request: InterruptRequest) -> None:
+    def _refuse_new_order(self, slot: Slot, request: InterruptRequest, known: Question | None) -> None:
+        """Refuse a question that stood in another place before; the same one may well be asked twice."""
         if not isinstance(slot, int):
             return
         for other in self.questions.values():
-            if isinstance(other.slot, int) and other.slot != slot and other.request.digest == request.digest:
+            if not isinstance(other.slot, int) or other.request.digest != request.digest:
+                continue
+            in_its_place = self._met.get(other.slot) == request.digest
+            is_asked_again = known is None and other.slot > slot  # a retry forgot the answer
+            if other.slot != slot and not in_its_place and not is_asked_again:
                 raise QuestionOrderError(request.reason, other.slot, slot)
 
 
@@ -237,7 +267,8 @@ def _same_question(one: InterruptRequest, other: InterruptRequest) -> bool:
 
 def _with_request(question: Question) -> InterruptResponse:
     assert question.response is not None  # noqa: S101  its callers looked
-    return question.response.model_copy(update={"request": question.request})
+    request = question.request.model_copy(update={"data": copy_of(question.request.data)})
+    return question.response.model_copy(update={"data": copy_of(question.response.data), "request": request})
 
 
 def _answered_at(question: Question) -> Any:
