@@ -10,19 +10,22 @@ from pydantic import JsonValue
 MASK = "••••••"
 
 _NAMES = re.compile(
-    r"(^|[_\-.\s])(pass(word|wd|phrase)?|secrets?|tokens?|api[_\-]?keys?|private[_\-]?keys?|access[_\-]?keys?"
-    r"|credentials?|authorization|cookie|pin)$",
+    r"(^|[_\-.\s])(pass((word|wd|phrase|code)s?)?|pwd|secrets?|tokens?"
+    r"|(api|private|access|secret|signing|encryption|ssh)[_\-.\s]?keys?"
+    r"|credentials?|authorization|cookies?|pin)$",
     re.IGNORECASE,
 )
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _VALUES = re.compile(
     r"xox[abeprs]-[A-Za-z0-9-]{8,}"
     r"|xapp-[A-Za-z0-9-]{8,}"
     r"|gh[opsur]_[A-Za-z0-9]{20,}"
+    r"|github_pat_[A-Za-z0-9_]{20,}"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|\bsk-[A-Za-z0-9_-]{20,}"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)",
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
+    r"|(?<=://)[^/\s:@\"'<>]*:[^/\s\"'<>]+(?=@)",
     re.DOTALL,
 )
 
@@ -37,17 +40,19 @@ def redact(value: JsonValue) -> JsonValue:
     """The value with secrets masked: those under a telling name, and texts that look like a known kind of token."""
     match value:
         case str():
-            return _VALUES.sub(MASK, value)
+            masked = _VALUES.sub(MASK, value)
+            # A password behind a user that was masked as a token is found only now.
+            return masked if masked == value else redact(masked)
         case dict():
-            return {
-                key: MASK if _names_a_secret(key) and item not in (None, "", True, False) else redact(item)
-                for key, item in value.items()
-            }
+            return {key: MASK if _is_secret(key, item) else redact(item) for key, item in value.items()}
         case list():
             return [redact(item) for item in value]
         case _:
             return value
 
 
-def _names_a_secret(key: str) -> bool:
-    return bool(_NAMES.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key)))
+def _is_secret(key: str, item: JsonValue) -> bool:
+    if item is None or isinstance(item, bool) or item == "":
+        return False
+    is_a_count = isinstance(item, int | float) and key.lower().endswith("tokens")
+    return not is_a_count and bool(_NAMES.search(_WORDS.sub("_", key)))
