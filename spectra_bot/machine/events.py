@@ -66,6 +66,10 @@ class StepFailed:
     visit: int
     error: str
 
+    def __post_init__(self) -> None:
+        # It quotes foreign text, file names say, and has to be stored whatever that holds.
+        object.__setattr__(self, "error", self.error.encode(errors="backslashreplace").decode())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackJudged:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from spectra_bot import InterruptStatus, RunStatus, Workflow
+from spectra_bot.graph import Shape
 from spectra_bot.machine import Conclude, JudgeBack, JudgeWhen, Phase, RunStep, Settle, StaleEvent
 from spectra_bot.machine import events as e
 from spectra_bot.machine.apply import MAX_CRASHES
-from tests.unit.core.runs import Driven, always, gate, nothing
+from tests.unit.core.runs import NOW, Driven, always, gate, nothing
 
 
 def side_by_side() -> Driven:
@@ -59,6 +60,15 @@ def test_a_failure_has_the_delivered_messages_settled_and_the_end_told() -> None
     run.fail("breaks")
 
     assert run.commands() == [Settle(asked, "slack"), Conclude(asked, "slack")]
+
+
+def test_a_failure_that_quotes_what_is_no_unicode_can_be_stored() -> None:
+    event = e.StepFailed(at=NOW, step="reads", visit=1, error="no file named b\udcff")
+
+    stored = e.load("StepFailed", e.dump(event), dict[str, Shape]().__getitem__)
+
+    assert stored == event
+    assert event.error == r"no file named b\udcff"
 
 
 def test_a_retry_takes_each_stopped_step_up_where_it_stopped() -> None:
