@@ -155,7 +155,7 @@ def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
     interrupts = dict(state.interrupts)
     before = interrupts.get(request.replaces or "")
     if before is not None and before.response is None:
-        interrupts[before.request.id] = _without_answer(before, "the question changed", event.at)
+        interrupts[before.request.id] = _without_answer(before, "superseded: the question changed", event.at)
     interrupts[request.id] = InterruptState(
         request=request, step=event.step, visit=event.visit, slot=event.slot, changes=event.changes
     )

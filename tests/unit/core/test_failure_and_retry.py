@@ -343,7 +343,7 @@ def test_a_changed_question_takes_the_place_of_the_pending_one() -> None:
 
     after = run.ask("asks", "plan", "Ship v2?", replaces=before, changes=1)
 
-    assert run.state.interrupts[before].closed_why == "the question changed"
+    assert run.state.interrupts[before].closed_why == "superseded: the question changed"
     assert [interrupt.request.id for interrupt in run.state.pending()] == [after]
     run.answer(after)
     assert run.commands()[0] == RunStep("asks", 1)
