@@ -19,6 +19,7 @@ from spectra_bot.errors import (
 )
 from spectra_bot.interrupts import InterruptException, InterruptRequest, InterruptResponse, InterruptStatus
 from spectra_bot.json_values import copy_of
+from spectra_bot.outputs import Outputs
 
 MAX_CHANGES = 3
 """A question that changed on this many re-runs in a row fails its step."""
@@ -87,7 +88,7 @@ class StepContext:
 
     def __post_init__(self) -> None:
         # A step may change what it is given, and must not change the run's state by that.
-        self.outputs = copy_of(dict(self.outputs))
+        self.outputs = Outputs(self.outputs)
 
     @property
     def response(self) -> InterruptResponse | None:

@@ -1,0 +1,45 @@
+"""The outputs that a step sees: its own copies, made as they are taken out."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from typing import Any
+
+from pydantic import JsonValue
+
+from spectra_bot.json_values import copy_of
+
+
+class Outputs(dict[str, Any]):
+    """A dict by step id whose values a step may change without changing the run's state.
+
+    A value is copied when it is first taken out, and is the same object from then on; what nobody looks at is never
+    copied, however large it is.
+    """
+
+    def __init__(self, outputs: Mapping[str, JsonValue]) -> None:
+        super().__init__(outputs)
+        self._shared = set(self)
+
+    def __getitem__(self, step: str) -> Any:
+        if step in self._shared:
+            self._shared.discard(step)
+            super().__setitem__(step, copy_of(super().__getitem__(step)))
+        return super().__getitem__(step)
+
+    def __setitem__(self, step: str, value: Any) -> None:
+        self._shared.discard(step)
+        super().__setitem__(step, value)
+
+    def get(self, step: str, default: Any = None) -> Any:
+        return self[step] if step in self else default  # noqa: SIM401  dict.get would not copy
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]  # a view that copies is no dict_values
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]  # a view that copies is no dict_items
+        return ItemsView(self)
+
+    def __iter__(self) -> Iterator[str]:
+        """As a dict's own; that it is overridden makes `dict(outputs)` and `{**outputs}` take values out one by one."""
+        return super().__iter__()
