@@ -127,7 +127,7 @@ class CommandTasks:
         if self._running.pop(command, None) is None or self._log.lost:
             return None
         self._reported.add(command)
-        self._log.report(events, lambda: self._reported.discard(command))
+        self._log.report(events, lambda fits: self._judged(command, fits))
         if self._log.pump_task is not None:
             return None
         self._in_chain = True
@@ -137,6 +137,11 @@ class CommandTasks:
             self._in_chain = False
         following, self._next = self._next, None
         return following
+
+    def _judged(self, command: Command, fits: bool) -> None:
+        """Its result is stored or dropped. One that broke a rule is not tried again here: it would do so for ever."""
+        if fits:
+            self._reported.discard(command)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

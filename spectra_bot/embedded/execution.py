@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Sequence
@@ -41,15 +42,17 @@ class Execution:
         try:
             context = self._context(state, step, effects)
             result = await _result_of(body, context)
+            if context.parks:
+                return self._parked(state, step, context)
             if result.status is StepStatus.FAILED:
                 return [self._failed(step, visit, result.error or "failed without a reason")]
-            if context.parks:
-                return [self._raised(state, step, question) for question in context.asked]
             at = self._clock.now()
             if result.status is StepStatus.SKIPPED:
                 return [e.StepSkipped(at=at, step=step, visit=visit)]
             output = to_json_value(result.output, f"output of {step}", self._limit)
-        except Exception as error:
+        except BaseException as error:
+            if _is_ours(error):
+                raise
             logger.warning("step failed", extra={"run_id": state.run_id, "step": step}, exc_info=True)
             return [self._failed(step, visit, _in_words(error))]
         return [e.StepCompleted(at=at, step=step, visit=visit, output=output, option=result.option)]
@@ -62,7 +65,9 @@ class Execution:
             return [self._failed(step, visit, f"workflow {self._workflow.name} has no when= of {step!r} any more")]
         try:
             verdict = await self._holds(state, step, condition)
-        except Exception as error:  # noqa: BLE001  a condition's own error ends its run, stored
+        except BaseException as error:
+            if _is_ours(error):
+                raise
             return [self._failed(step, visit, f"when= raised {_in_words(error)}")]
         return [e.WhenJudged(at=self._clock.now(), step=step, visit=visit, verdict=verdict)]
 
@@ -73,7 +78,9 @@ class Execution:
             for to, condition in self._workflow.back_conditions(step):
                 if to in state.shape.by_name[step].backs and await self._holds(state, step, condition):
                     return [e.BackJudged(at=self._clock.now(), step=step, visit=visit, to=to)]
-        except Exception as error:  # noqa: BLE001  a condition's own error ends its run, stored
+        except BaseException as error:
+            if _is_ours(error):
+                raise
             return [self._failed(step, visit, f"back() raised {_in_words(error)}")]
         return [e.BackJudged(at=self._clock.now(), step=step, visit=visit)]
 
@@ -97,6 +104,12 @@ class Execution:
 
     def _failed(self, step: str, visit: int, error: str) -> e.StepFailed:
         return e.StepFailed(at=self._clock.now(), step=step, visit=visit, error=shortened(error))
+
+    def _parked(self, state: RunState, step: str, context: StepContext) -> Sequence[e.Event]:
+        if not context.asked:
+            reasons = ", ".join(repr(context.questions[slot].request.reason) for slot in context.still_open)
+            return [self._failed(step, context.visit, f"it ran again though {reasons} is still open")]
+        return [self._raised(state, step, question) for question in context.asked]
 
     def _raised(self, state: RunState, step: str, question: NewQuestion) -> e.InterruptRaised:
         now = self._clock.now()
@@ -168,7 +181,19 @@ def shortened(error: str) -> str:
     return error if left_out <= 0 else f"{error[:MAX_ERROR]}... ({left_out:,} more characters are in the log)"
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, ExceptionGroup):
+def _is_ours(error: BaseException) -> bool:
+    """It comes from outside the step: the engine cancels it, or someone stops the program."""
+    task = asyncio.current_task()
+    is_cancelled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return is_cancelled or isinstance(error, KeyboardInterrupt)
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, InterruptException):
+        return "a question; only a step can ask"
+    if isinstance(error, BaseExceptionGroup):
         return "; ".join(_in_words(one) for one in error.exceptions)
-    return str(error) if isinstance(error, SpectraError) else f"{type(error).__name__}: {error}"
+    said = str(error)
+    if isinstance(error, SpectraError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

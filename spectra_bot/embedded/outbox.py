@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 300.0
+MAX_ERROR = 1000
+"""As many characters of a handler's error are stored."""
 
 
 class HandlerOutbox:
@@ -66,6 +68,10 @@ class HandlerOutbox:
                     raise AssertionError(f"no work of the outbox: {command}")
         except (LeaseLostError, StaleEvent):
             logger.debug("outbox entry is over", extra={"run_id": run.state.run_id})
+        except Exception:
+            # The store fails, say; the command stays wanted, and starts again when this returns.
+            logger.warning("outbox entry was put off", extra={"run_id": run.state.run_id}, exc_info=True)
+            await self._clock.sleep(FIRST_RETRY_S)
 
     async def _deliver(self, run: OwnedRun, interrupt_id: str) -> None:
         """Give each handler its turn, in order; then go on with those that failed."""
@@ -102,9 +108,7 @@ class HandlerOutbox:
             spread = random.uniform(0.8, 1.2)  # noqa: S311  it spreads retries and hides nothing
             pause = max(least, min(FIRST_RETRY_S * 2 ** min(attempts - 1, 10), MAX_RETRY_S) * spread)
             due = self._clock.now() + timedelta(seconds=pause)
-            attempt = Attempt(
-                attempts=attempts, next_attempt_at=to_text(due), last_error=f"{type(error).__name__}: {error}"
-            )
+            attempt = Attempt(attempts=attempts, next_attempt_at=to_text(due), last_error=_in_words(error))
             await self._store.failed_attempt(run_id, key, attempt)
             logger.warning(
                 "handler failed",
@@ -168,6 +172,12 @@ class HandlerOutbox:
             await handler.conclude(result_of(run.state), interrupt.request, receipt)
         concluded = e.RunConcluded(at=self._clock.now(), handler=name)
         await run.submit(lambda _: ([concluded], None))
+
+
+def _in_words(error: Exception) -> str:
+    """A handler's error as it is kept; it may quote anything."""
+    said = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+    return said[:MAX_ERROR]
 
 
 _Work = Callable[[OwnedRun, str, str], Awaitable[None]]

@@ -41,7 +41,7 @@ class Ownership:
 class _Proposal:
     propose: Propose
     future: asyncio.Future[Any] | None = None
-    judged: Callable[[], None] | None = None
+    judged: Callable[[bool], None] | None = None
     """Instead of a future: a result that nobody waits for, and that is stored however long the store fails."""
 
 
@@ -97,8 +97,12 @@ class RunLog:
         self._wake()
         return await future
 
-    def report(self, events: Sequence[e.Event], judged: Callable[[], None]) -> None:
-        """Queue a result that must be stored; the caller pumps, if nobody does. One that came too late is dropped."""
+    def report(self, events: Sequence[e.Event], judged: Callable[[bool], None]) -> None:
+        """Queue a result that must be stored; the caller pumps, if nobody does. One that came too late is dropped.
+
+        Args:
+            judged: told once it is stored or dropped; False where it broke a rule of the machine, which is a bug.
+        """
         self._inbox.append(_Proposal(propose=lambda _: (events, None), judged=judged))
 
     def note(self) -> None:
@@ -169,7 +173,7 @@ class RunLog:
         for proposal, outcome in outcomes:
             _settle(proposal.future, outcome)
             if proposal.judged is not None:
-                proposal.judged()
+                proposal.judged(not isinstance(outcome, Exception) or isinstance(outcome, StaleEvent))
         if events:
             self._changed(events)
 

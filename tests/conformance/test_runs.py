@@ -646,3 +646,62 @@ async def test_people_read_why_a_question_closed_without_an_answer(open_runner: 
     await asyncio.wait_for(board.done.wait(), 5)
 
     assert notes == ["run cancelled by cli:ada: wrong branch"]
+
+
+@pytest.mark.parametrize("where", ["when", "back"])
+async def test_condition_that_asks_fails_the_run(open_runner: OpenRunner, where: str) -> None:
+    workflow = Workflow("asking-condition")
+
+    async def asks(ctx: StepContext) -> bool:
+        return (await ctx.interrupt(InterruptRequest(reason="Really?"))).approved
+
+    @workflow.step(when=asks if where == "when" else None)
+    async def work(ctx: StepContext) -> None: ...
+
+    if where == "back":
+        workflow.back("work", to="work", when=asks)
+    runner = await open_runner(workflow)
+
+    done = await runner.run("asking-condition")
+
+    assert done.status is RunStatus.FAILED
+    assert done.error is not None
+    assert "only a step can ask" in done.error
+
+
+@pytest.mark.parametrize("raised", [asyncio.CancelledError(), SystemExit(3), GeneratorExit("odd")])
+async def test_step_that_raises_what_is_no_exception_fails_its_run(
+    open_runner: OpenRunner, raised: BaseException
+) -> None:
+    workflow = Workflow("odd")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        raise raised
+
+    runner = await open_runner(workflow)
+
+    done = await asyncio.wait_for(runner.run("odd"), 5)
+
+    assert done.status is RunStatus.FAILED
+    assert done.error is not None
+    assert type(raised).__name__ in done.error
+
+
+async def test_step_that_fails_behind_an_unanswered_question_is_parked(open_runner: OpenRunner) -> None:
+    workflow = Workflow("swallowing")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> StepResult:
+        try:
+            await ctx.interrupt(InterruptRequest(reason="Ship it?"))
+        except BaseException:  # noqa: BLE001  what a careless step does
+            return StepResult.failed("nobody said yes")
+        return StepResult.completed("shipped")
+
+    runner = await open_runner(workflow)
+    asked = await runner.run("swallowing")
+
+    done = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert done.outputs["work"] == "shipped"
