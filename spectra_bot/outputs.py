@@ -19,16 +19,16 @@ class Outputs(dict[str, Any]):
 
     def __init__(self, outputs: Mapping[str, JsonValue]) -> None:
         super().__init__(outputs)
-        self._shared = set(self)
+        self._own: set[str] = set()
 
     def __getitem__(self, step: str) -> Any:
-        if step in self._shared:
-            self._shared.discard(step)
-            super().__setitem__(step, copy_of(super().__getitem__(step)))
-        return super().__getitem__(step)
+        value = super().__getitem__(step)
+        if step not in self._own:
+            self[step] = value = copy_of(value)
+        return value
 
     def __setitem__(self, step: str, value: Any) -> None:
-        self._shared.discard(step)
+        self._own.add(step)
         super().__setitem__(step, value)
 
     def get(self, step: str, default: Any = None) -> Any:

@@ -170,7 +170,7 @@ class Workflow:
         Raises:
             InvalidInputsError: the model changed and no longer takes what this run started with.
         """
-        given = copy_of(dict(stored))
+        given = copy_of(dict(stored)) if stored else {}
         if self.inputs is None:
             return given
         try:

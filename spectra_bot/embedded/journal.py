@@ -13,7 +13,7 @@ from spectra_bot.clock import to_text
 from spectra_bot.graph import Shape
 from spectra_bot.machine import RunState, apply, start, todo
 from spectra_bot.machine import events as e
-from spectra_bot.store import Change, ClosedInterrupt, NewRun, OpenedInterrupt, StoredEvent
+from spectra_bot.store import Change, ClosedInterrupt, NewRun, OpenedInterrupt
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _shapes = TypeAdapter(Shape)
@@ -57,7 +57,7 @@ def change(seq: int, events: Sequence[e.Event], before: RunState | None, after: 
     return Change(
         run_id=after.run_id,
         expected_seq=seq,
-        events=[StoredEvent(kind=e.kind_of(event), body=e.dump(event).decode()) for event in events],
+        events=[(e.kind_of(event), e.dump(event).decode()) for event in events],
         status=after.status,
         is_open=not after.status.over or bool(todo(after)),
         error=after.error,

@@ -9,13 +9,8 @@ from typing import Protocol
 from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.runs import RunStatus, RunSummary
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
-    """One event as text; its number follows from its place in the append."""
-
-    kind: str
-    body: str
+StoredEvent = tuple[str, str]
+"""One event as (kind, body); its number follows from its place in the append."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

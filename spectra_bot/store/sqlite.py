@@ -221,7 +221,7 @@ def _write_rows(connection: sqlite3.Connection, change: Change) -> None:
     first = change.expected_seq + 1
     connection.executemany(
         q.ADD_EVENT,
-        [(change.run_id, first + index, event.kind, event.body) for index, event in enumerate(change.events)],
+        [(change.run_id, first + index, kind, body) for index, (kind, body) in enumerate(change.events)],
     )
     for opened in change.opened:
         row = (opened.interrupt_id, change.run_id, first + opened.event, opened.created_at, opened.deadline)

@@ -10,7 +10,20 @@ from hypothesis import strategies as st
 
 from spectra_bot import InterruptStatus, RunStatus, Workflow
 from spectra_bot.graph import Edge, Shape
-from spectra_bot.machine import NodeState, Phase, RunState, StaleEvent, apply, start, todo
+from spectra_bot.machine import (
+    Conclude,
+    JudgeBack,
+    JudgeWhen,
+    NodeState,
+    Phase,
+    RunState,
+    RunStep,
+    Settle,
+    StaleEvent,
+    apply,
+    start,
+    todo,
+)
 from spectra_bot.machine import events as e
 from spectra_bot.machine.apply import MAX_VISITS
 from tests.unit.core.runs import STEADY, Driven, attempt, interference, nothing, outcome, workflows
@@ -221,3 +234,8 @@ def test_a_run_starts_only_once() -> None:
 def test_a_kind_of_event_that_this_version_does_not_know_is_named() -> None:
     with pytest.raises(KeyError, match="RunTeleported"):
         e.load("RunTeleported", b"{}", dict[str, Shape]().__getitem__)
+
+
+def test_commands_of_two_kinds_are_never_equal() -> None:
+    assert len({RunStep("a", 1), JudgeWhen("a", 1), JudgeBack("a", 1)}) == 3
+    assert len({Settle("i", "h"), Conclude("i", "h")}) == 2
