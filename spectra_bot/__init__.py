@@ -12,6 +12,7 @@ from spectra_bot.errors import (
     InvalidInputsError,
     InvalidJsonError,
     InvalidRequestError,
+    InvalidWordError,
     LeaseLostError,
     NotAllowedError,
     NotPendingError,
@@ -43,6 +44,7 @@ from spectra_bot.interrupts import (
 )
 from spectra_bot.policy import may_decide
 from spectra_bot.redact import redact
+from spectra_bot.run_inputs import InputField, fitting_inputs, inputs_of, read_words
 from spectra_bot.runner import Inputs, Runner
 from spectra_bot.runs import (
     Checkpoint,
@@ -57,6 +59,7 @@ from spectra_bot.runs import (
     StepRecord,
 )
 from spectra_bot.steps import HumanGateStep, Step, StepResult, StepStatus
+from spectra_bot.suggestions import close_to
 from spectra_bot.workflow import Workflow
 from spectra_bot.workflow_runner import WorkflowRunner, WorkflowRunnerBuilder
 
@@ -75,6 +78,7 @@ __all__ = [
     "FormField",
     "HumanGateStep",
     "IInterruptHandler",
+    "InputField",
     "Inputs",
     "InterruptException",
     "InterruptOption",
@@ -88,6 +92,7 @@ __all__ = [
     "InvalidInputsError",
     "InvalidJsonError",
     "InvalidRequestError",
+    "InvalidWordError",
     "LeaseLostError",
     "NotAllowedError",
     "NotPendingError",
@@ -118,7 +123,11 @@ __all__ = [
     "Workflow",
     "WorkflowRunner",
     "WorkflowRunnerBuilder",
+    "close_to",
+    "fitting_inputs",
     "handler_name",
+    "inputs_of",
     "may_decide",
+    "read_words",
     "redact",
 ]

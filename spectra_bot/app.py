@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydantic import JsonValue
 
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest
 from spectra_bot.runs import Listener
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from slack_bolt.async_app import AsyncApp
 
     from handlers.console import ConsoleHandler
-    from handlers.slack.inputs import InputField
     from spectra_bot import WorkflowRunner
 
 
@@ -113,26 +110,6 @@ async def check_slack(settings: Settings) -> list[tuple[bool, str]]:
     token = settings.slack().bot_token.get_secret_value()
     async with open_client(token, base_url=settings.slack_api_url) as client:
         return [(finding.is_fine, finding.text) for finding in await check(client)]
-
-
-def read_inputs(workflow: Workflow, words: Sequence[str], values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """A run's inputs: `key=value` words over values; a word means the same here as behind Slack's slash command.
-
-    Raises:
-        ValueError: a word is not key=value.
-        InvalidInputsError: with a problem per field.
-    """
-    from handlers.slack.arguments import read_start  # noqa: PLC0415
-    from handlers.slack.inputs import fitting_inputs  # noqa: PLC0415
-
-    return fitting_inputs(workflow, replace(read_start([workflow.name, *words]), values=dict(values)))
-
-
-def inputs_of(workflow: Workflow) -> Sequence[InputField]:
-    """What a workflow takes, field by field."""
-    from handlers.slack.inputs import inputs_of as fields  # noqa: PLC0415
-
-    return fields(workflow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

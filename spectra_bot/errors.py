@@ -4,6 +4,7 @@ SpectraError
 ├── DefinitionError             a workflow or runner is put together wrongly; raised before anything runs
 ├── UnknownWorkflowError        no workflow of that name is loaded
 ├── InvalidInputsError          a run's inputs do not fit its workflow's model
+├── InvalidWordError            a typed word that is not key=value
 ├── InvalidRequestError         a question that can't be asked as it is written
 ├── InvalidJsonError            a value that JSON can't hold
 ├── PayloadTooLargeError        a value past the size limit
@@ -58,6 +59,14 @@ class InvalidInputsError(SpectraError):
         self.workflow = workflow
         self.fields = dict(fields)
         super().__init__(f"inputs of {workflow}: {in_words(self.fields)}")
+
+
+class InvalidWordError(SpectraError):
+    """A typed word that can't be read as an input."""
+
+    def __init__(self, word: str, problem: str) -> None:
+        self.word = word
+        super().__init__(f"{word!r} {problem}")
 
 
 class InvalidRequestError(SpectraError):

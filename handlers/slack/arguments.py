@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from spectra_bot import read_words
+
 _STRAIGHT = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " "})
 """Phones and laptops bend quotes while one types."""
 
@@ -43,25 +45,21 @@ def read_start(words: list[str]) -> StartArguments:
     """What stands behind `run`.
 
     Raises:
-        ArgumentsError: no workflow, or a word that is neither key=value nor --json with an object.
+        ArgumentsError: no workflow, or no object behind --json.
+        InvalidWordError: another word that is not key=value.
     """
     if not words:
         raise ArgumentsError("name the workflow to run")
     workflow, *rest = words
-    texts: dict[str, str] = {}
+    typed: list[str] = []
     values: dict[str, JsonValue] = {}
     while rest:
         word = rest.pop(0)
         if word == "--json":
             values |= _json_object(rest.pop(0) if rest else "")
-            continue
-        key, equals, text = word.partition("=")
-        if not equals or not key:
-            raise ArgumentsError(f'{word!r} is not key=value; put quotes around what has spaces: key="two words"')
-        if key in texts:
-            raise ArgumentsError(f"{key} is given twice")
-        texts[key] = text
-    return StartArguments(workflow=workflow, texts=texts, values=values)
+        else:
+            typed.append(word)
+    return StartArguments(workflow=workflow, texts=read_words(typed), values=values)
 
 
 def _json_object(text: str) -> dict[str, JsonValue]:

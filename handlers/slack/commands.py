@@ -14,7 +14,6 @@ from handlers.slack.arguments import ArgumentsError, read_start, words_of
 from handlers.slack.doorkeeper import Doorkeeper
 from handlers.slack.errors import DeliveryError
 from handlers.slack.escape import code, escaped_line
-from handlers.slack.inputs import close_to, fitting_inputs
 from handlers.slack.layout import Message
 from handlers.slack.lists import (
     MOST_SHOWN,
@@ -35,11 +34,14 @@ from handlers.slack.workspace import Workspace
 from spectra_bot import (
     InterruptRequest,
     InvalidInputsError,
+    InvalidWordError,
     Runner,
     RunResult,
     RunStatus,
     SpectraError,
     Workflow,
+    close_to,
+    fitting_inputs,
 )
 
 logger = logging.getLogger(__name__)
@@ -135,7 +137,7 @@ class Commands:
             work = self._verbs.get(verb.lower())
             answer = await work(typed, rest) if work else self._unknown_verb(verb)
             return answer if isinstance(answer, _Reply) else _Reply(message=answer)
-        except ArgumentsError as error:
+        except (ArgumentsError, InvalidWordError) as error:
             told = f"⚠️ {escaped_line(str(error), 500)}\nSee {code(f'{self._command} help')}"
         except SpectraError as error:
             logger.info("command refused", extra={**extra, "why": type(error).__name__})
@@ -151,7 +153,7 @@ class Commands:
         try:
             run_id = await self._runner.start(
                 workflow.name,
-                fitting_inputs(workflow, given),
+                fitting_inputs(workflow, given.texts, given.values),
                 requested_by=typed.person.identity,
                 channel=typed.channel or None,
             )
@@ -168,7 +170,7 @@ class Commands:
     def _workflow(self, name: str) -> Workflow:
         workflows = self._runner.workflows
         if name not in workflows:
-            raise ArgumentsError(f"there is no workflow {name!r}; {_did_you_mean(name, workflows)}")
+            raise ArgumentsError(f"there is no workflow {name!r}; {_suggestion(name, workflows)}")
         return workflows[name]
 
     async def _pending(self, _typed: TypedCommand, _rest: list[str]) -> Message:
@@ -200,7 +202,7 @@ class Commands:
                 workflow = word
             else:
                 known = [*RunStatus, *self._runner.workflows]
-                raise ArgumentsError(f"{word!r} is no status and no workflow; {_did_you_mean(word, known)}")
+                raise ArgumentsError(f"{word!r} is no status and no workflow; {_suggestion(word, known)}")
         runs = await self._runner.list_runs(status=status, workflow=workflow, limit=MOST_SHOWN + 1)
         what = " ".join(escaped_line(word, 80) for word in (workflow, status) if word)
         return runs_list(runs, f"{what} " if what else "")
@@ -220,7 +222,7 @@ class Commands:
         return words(_now(await self._runner.retry(run_id, by=typed.person.identity)))
 
     def _unknown_verb(self, verb: str) -> Message:
-        about = f"⚠️ {code(verb, 80)} is no command; {escaped_line(_did_you_mean(verb, self._verbs), 300)}"
+        about = f"⚠️ {code(verb, 80)} is no command; {escaped_line(_suggestion(verb, self._verbs), 300)}"
         return help_list(self._runner.workflows.values(), self._command, about=about)
 
 
@@ -234,7 +236,7 @@ def _now(result: RunResult) -> str:
     return f"{MARKS[result.status]} Run {code(result.run_id)} of {code(result.workflow)} {ENDS[result.status]}."
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
+def _suggestion(word: str, known: Iterable[str]) -> str:
     names = list(known)
     meant = close_to(word, names)
     return f"did you mean {meant}?" if meant else f"choose one of: {', '.join(names) or 'none is there'}"

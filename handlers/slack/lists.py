@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from handlers.slack.blocks import decided_in_words
 from handlers.slack.dates import date
 from handlers.slack.escape import code, escaped_line, name, one_line, strong, visible
-from handlers.slack.inputs import InputField, inputs_of
 from handlers.slack.layout import Block, Message, context, fitted, section, sections
 from handlers.slack.outcome import ENDS, MARKS, output_blocks, why_blocks
 from handlers.slack.people import mention, mentions
 from handlers.slack.verdicts import with_reason
-from spectra_bot import InterruptRequest, RunDetails, RunStatus, RunSummary, StepRecord, Workflow, redact
+from spectra_bot import (
+    InputField,
+    InterruptRequest,
+    RunDetails,
+    RunStatus,
+    RunSummary,
+    StepRecord,
+    Workflow,
+    inputs_of,
+    redact,
+)
 
 MOST_SHOWN = 15
 _MOST_STEPS = 40

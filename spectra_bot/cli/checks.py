@@ -15,10 +15,10 @@ from pydantic import JsonValue
 
 import spectra_bot
 from spectra_bot import app
-from spectra_bot.cli.suggestions import closest
 from spectra_bot.errors import SpectraError
 from spectra_bot.loading import load_workflows
 from spectra_bot.settings import Settings
+from spectra_bot.suggestions import did_you_mean
 
 DISTRIBUTION = "spectra-bot"
 
@@ -75,7 +75,7 @@ def _settings() -> Iterator[Finding]:
     unknown = Settings.unknown_names()
     known = [name for name, _ in Settings.table()]
     for name in unknown:
-        yield _problem("settings", f"{name} is no setting{closest(name, known) or '; unset it'}")
+        yield _problem("settings", f"{name} is no setting{did_you_mean(name, known) or '; unset it'}")
     if not unknown:
         yield _ok("settings", "every SPECTRA_ variable is known")
 

@@ -6,7 +6,13 @@ from enum import IntEnum
 
 import click
 
-from spectra_bot.errors import DefinitionError, InvalidInputsError, SpectraError, UnknownWorkflowError
+from spectra_bot.errors import (
+    DefinitionError,
+    InvalidInputsError,
+    InvalidWordError,
+    SpectraError,
+    UnknownWorkflowError,
+)
 from spectra_bot.runs import RunStatus
 from spectra_bot.settings import SettingsError
 
@@ -34,7 +40,7 @@ class Refusal(click.ClickException):
 def exit_code_of(error: SpectraError) -> ExitCode:
     """Usage for what was called or set up wrongly; refused for everything the product said no to."""
     match error:
-        case SettingsError() | DefinitionError() | UnknownWorkflowError() | InvalidInputsError():
+        case SettingsError() | DefinitionError() | UnknownWorkflowError() | InvalidInputsError() | InvalidWordError():
             return ExitCode.USAGE
         case _:
             return ExitCode.REFUSED

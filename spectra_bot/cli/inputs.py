@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import click
 from pydantic import JsonValue
 
-from spectra_bot import app
+from spectra_bot.errors import InvalidWordError
+from spectra_bot.run_inputs import fitting_inputs, read_words
 from spectra_bot.workflow import Workflow
 
 
@@ -21,9 +22,10 @@ def parse_inputs(words: Sequence[str], as_json: str | None, workflow: Workflow) 
     """
     values = parse_json_object(as_json, "--inputs") if as_json is not None else {}
     try:
-        return app.read_inputs(workflow, words, values)
-    except ValueError as error:
+        texts = read_words(words)
+    except InvalidWordError as error:
         raise click.UsageError(str(error)) from error
+    return fitting_inputs(workflow, texts, values)
 
 
 def parse_json_object(text: str, option: str) -> dict[str, JsonValue]:

@@ -11,13 +11,13 @@ import click
 from pydantic import JsonValue
 from rich.text import Text
 
-from spectra_bot import app
 from spectra_bot.app import printable
 from spectra_bot.cli.commands_to_type import CommandsToType
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.runners import opened
 from spectra_bot.cli.views import history_view, pending_view, run_view, runs_view
+from spectra_bot.run_inputs import inputs_of
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunStatus
 from spectra_bot.workflow import Workflow
@@ -137,7 +137,7 @@ def _workflow_text(workflow: Workflow) -> Text:
     if workflow.inputs is None:
         text.append("\n  takes any key=value")
         return text
-    for field in app.inputs_of(workflow):
+    for field in inputs_of(workflow):
         need = "required" if field.is_required else f"default {json.dumps(field.default, ensure_ascii=False)}"
         about = f"  {field.help}" if field.help else ""
         text.append(f"\n  {printable(f'{field.name}=')}", style="cyan")

@@ -10,8 +10,8 @@ import click
 
 from spectra_bot.cli.exit_codes import Refusal, exit_code_of
 from spectra_bot.cli.options import shared_options
-from spectra_bot.cli.suggestions import closest
 from spectra_bot.errors import SpectraError
+from spectra_bot.suggestions import did_you_mean
 
 _COMMANDS = {
     "demo": "demo_command",
@@ -44,7 +44,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"no command {args[0]!r}{closest(args[0], list(_COMMANDS))}")
+            ctx.fail(f"no command {args[0]!r}{did_you_mean(args[0], list(_COMMANDS))}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

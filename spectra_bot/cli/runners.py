@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from spectra_bot import app
 from spectra_bot.cli.exit_codes import ExitCode, Refusal, exit_code_of
 from spectra_bot.cli.options import Call
-from spectra_bot.cli.suggestions import closest
 from spectra_bot.errors import RunNotFoundError, SpectraError, UnknownInterruptError
 from spectra_bot.interrupts import IInterruptHandler
 from spectra_bot.runner import Runner
 from spectra_bot.runs import Listener
+from spectra_bot.suggestions import did_you_mean
 from spectra_bot.workflow import Workflow
 
 MANY = 200
@@ -60,7 +60,7 @@ async def _hint(runner: Runner, error: SpectraError) -> str:
     match error:
         case RunNotFoundError():
             runs = [run.run_id for run in await runner.list_runs(limit=MANY)]
-            return closest(error.run_id, runs) or (
+            return did_you_mean(error.run_id, runs) or (
                 "; `spectra-bot runs` lists them" if runs else "; it has no runs yet"
             )
         case UnknownInterruptError():
@@ -68,6 +68,6 @@ async def _hint(runner: Runner, error: SpectraError) -> str:
             of_run = [request.id for request in pending if request.run_id == error.interrupt_id]
             if of_run:
                 return f"; that is a run, and its pending interrupts are: {', '.join(of_run)}"
-            return closest(error.interrupt_id, [request.id for request in pending])
+            return did_you_mean(error.interrupt_id, [request.id for request in pending])
         case _:
             return ""

@@ -16,10 +16,10 @@ from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.outcome import end_with
 from spectra_bot.cli.output import stderr
 from spectra_bot.cli.session import Session
-from spectra_bot.cli.suggestions import closest
 from spectra_bot.errors import UnknownWorkflowError
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult, RunStatus
+from spectra_bot.suggestions import did_you_mean
 
 
 @click.command()
@@ -38,7 +38,7 @@ def run(call: Call, workflow: str, inputs: tuple[str, ...], inputs_json: str | N
     loaded = call.load()
     known = {known.name: known for known in loaded.workflows}
     if workflow not in known:
-        hint = closest(workflow, list(known)) if known else "; name where it is with --workflows MODULE_OR_FILE"
+        hint = did_you_mean(workflow, list(known)) if known else "; name where it is with --workflows MODULE_OR_FILE"
         raise Refusal(f"{UnknownWorkflowError(workflow, list(known))}{hint}", ExitCode.USAGE)
     values = parse_inputs(inputs, inputs_json, known[workflow])
 

@@ -16,11 +16,11 @@ from spectra_bot.cli.outcome import end_with, tell
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.runners import opened
 from spectra_bot.cli.session import Session
-from spectra_bot.cli.suggestions import closest
 from spectra_bot.errors import InvalidAnswerError
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult
+from spectra_bot.suggestions import did_you_mean
 
 
 @click.command()
@@ -110,7 +110,7 @@ def _response(request: InterruptRequest, option: str, commands: CommandsToType) 
     try:
         return request.answer(option)
     except InvalidAnswerError as error:
-        hint = closest(option, [offered.id for offered in request.options])
+        hint = did_you_mean(option, [offered.id for offered in request.options])
         raise Refusal(f"{error}{hint}", ExitCode.REFUSED) from error
 
 

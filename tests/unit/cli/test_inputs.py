@@ -42,7 +42,7 @@ def test_words_become_inputs(words: list[str], as_json: str | None, stored: dict
     [
         (["prod"], None, "'prod' is not key=value"),
         (["=prod"], None, "is not key=value"),
-        (["env=a", "env=b"], None, "env is given twice"),
+        (["env=a", "env=b"], None, "'env' is given twice"),
         ([], "{", "--inputs is not JSON"),
         ([], "[1]", "--inputs takes a JSON object"),
     ],

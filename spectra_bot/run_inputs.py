@@ -1,17 +1,18 @@
-"""What a workflow takes, and typed words made to fit it. Pure."""
+"""What a workflow takes, and typed words made to fit it: the same words mean the same on every surface. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import JsonValue
 
-from handlers.slack.arguments import StartArguments
-from spectra_bot import InvalidInputsError, Workflow, redact
+from spectra_bot.errors import InvalidInputsError, InvalidWordError
+from spectra_bot.redact import redact
+from spectra_bot.suggestions import did_you_mean
+from spectra_bot.workflow import Workflow
 
 _KINDS = {
     "string": "text",
@@ -54,21 +55,44 @@ def inputs_of(workflow: Workflow) -> tuple[InputField, ...]:
     )
 
 
-def fitting_inputs(workflow: Workflow, given: StartArguments) -> dict[str, JsonValue]:
-    """The inputs, each typed word read as JSON or as text, whichever the workflow takes.
+def read_words(words: Iterable[str]) -> dict[str, str]:
+    """The texts of `key=value` words; the workflow's model says what they mean.
+
+    Raises:
+        InvalidWordError: a word that is not key=value, or a key given twice.
+    """
+    texts: dict[str, str] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise InvalidWordError(word, 'is not key=value; put quotes around what has spaces: key="two words"')
+        if key in texts:
+            raise InvalidWordError(key, "is given twice")
+        texts[key] = text
+    return texts
+
+
+def fitting_inputs(
+    workflow: Workflow, texts: Mapping[str, str], values: Mapping[str, JsonValue] | None = None
+) -> dict[str, JsonValue]:
+    """The inputs, each typed text read as JSON or as text, whichever the workflow takes.
+
+    Args:
+        values: inputs that are JSON already; a text of the same name counts more.
 
     Raises:
         InvalidInputsError: with a problem per field; a misspelt name is one.
     """
-    _refuse_unknown(workflow, [*given.texts, *given.values])
-    inputs: dict[str, JsonValue] = {**given.values, **{key: _read(text) for key, text in given.texts.items()}}
+    given = dict(values or {})
+    _refuse_unknown(workflow, [*texts, *given])
+    inputs: dict[str, JsonValue] = {**given, **{key: _read(text) for key, text in texts.items()}}
     first: InvalidInputsError | None = None
     for other_reading in (_as_text, _as_list):
         try:
             workflow.stored_inputs(inputs)
         except InvalidInputsError as error:
             first = first or error
-            inputs |= {key: other_reading(given.texts[key]) for key in error.fields if key in given.texts}
+            inputs |= {key: other_reading(texts[key]) for key in error.fields if key in texts}
         else:
             return inputs
     try:
@@ -78,13 +102,6 @@ def fitting_inputs(workflow: Workflow, given: StartArguments) -> dict[str, JsonV
     return inputs
 
 
-def close_to(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant."""
-    by_lower = {name.lower(): name for name in known}
-    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else None
-
-
 def _refuse_unknown(workflow: Workflow, names: list[str]) -> None:
     """A name that the model would ignore in silence is more likely misspelt than meant."""
     model = workflow.inputs
@@ -92,11 +109,9 @@ def _refuse_unknown(workflow: Workflow, names: list[str]) -> None:
         return
     aliases = {str(spec.validation_alias or spec.alias or "") for spec in model.model_fields.values()} - {""}
     known = {field.name for field in inputs_of(workflow)} | set(model.model_fields) | aliases
-    problems = {}
-    for name in names:
-        if name not in known:
-            meant = close_to(name, known)
-            problems[name] = f"not an input of {workflow.name}" + (f"; did you mean {meant}?" if meant else "")
+    problems = {
+        name: f"not an input of {workflow.name}{did_you_mean(name, known)}" for name in names if name not in known
+    }
     if problems:
         raise InvalidInputsError(workflow.name, problems)
 
