@@ -43,6 +43,7 @@ from spectra_bot.interrupts import (
     handler_name,
 )
 from spectra_bot.policy import may_decide
+from spectra_bot.printable import printable
 from spectra_bot.redact import redact
 from spectra_bot.run_inputs import InputField, fitting_inputs, inputs_of, read_words
 from spectra_bot.runner import Inputs, Runner
@@ -128,6 +129,7 @@ __all__ = [
     "handler_name",
     "inputs_of",
     "may_decide",
+    "printable",
     "read_words",
     "redact",
 ]

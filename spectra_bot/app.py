@@ -76,13 +76,6 @@ def question_view(request: InterruptRequest) -> RenderableType:
     return view(request, numbered=False)
 
 
-def printable(text: str) -> str:
-    """Foreign text as a terminal may show it."""
-    from handlers.console import printable as visible  # noqa: PLC0415
-
-    return visible(text)
-
-
 def cli_identity() -> str:
     """Who gives this command: `cli:login`."""
     from handlers.console import cli_identity as identity  # noqa: PLC0415

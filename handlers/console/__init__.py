@@ -2,7 +2,6 @@
 
 from handlers.console.handler import ConsoleHandler
 from handlers.console.lines import LineReader, TerminalLines, cli_identity
-from handlers.console.printable import printable
 from handlers.console.view import question_view
 
-__all__ = ["ConsoleHandler", "LineReader", "TerminalLines", "cli_identity", "printable", "question_view"]
+__all__ = ["ConsoleHandler", "LineReader", "TerminalLines", "cli_identity", "question_view"]

@@ -13,9 +13,8 @@ from rich.text import Text
 from handlers.console.form import fill_in
 from handlers.console.lines import LineReader, TerminalLines, cli_identity
 from handlers.console.matching import match_option
-from handlers.console.printable import printable
 from handlers.console.view import question_view
-from spectra_bot import InterruptOption, InterruptRequest, InterruptResponse
+from spectra_bot import InterruptOption, InterruptRequest, InterruptResponse, printable
 
 
 class ConsoleHandler:

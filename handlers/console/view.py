@@ -13,8 +13,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from handlers.console.printable import printable
-from spectra_bot import InterruptOption, InterruptRequest, redact
+from spectra_bot import InterruptOption, InterruptRequest, printable, redact
 
 SHORT = 100
 """A value up to this many characters on one line stands in the table; a longer one gets a panel."""

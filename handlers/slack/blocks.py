@@ -7,7 +7,7 @@ from datetime import datetime
 from handlers.slack.buttons import buttons
 from handlers.slack.data import data_blocks, in_words
 from handlers.slack.dates import date
-from handlers.slack.escape import code, escaped_line, name, one_line, strong, visible
+from handlers.slack.escape import code, escaped_line, name, one_line, strong
 from handlers.slack.layout import (
     MAX_TEXT,
     MAX_WEIGHT,
@@ -22,7 +22,7 @@ from handlers.slack.layout import (
     weight,
 )
 from handlers.slack.people import mention, mentions
-from spectra_bot import InterruptRequest, InterruptResponse, InterruptStatus, redact
+from spectra_bot import InterruptRequest, InterruptResponse, InterruptStatus, printable, redact
 
 _MOST_NOTES = 2_500
 
@@ -53,7 +53,7 @@ def closed(
     head = [*_title(request), section(decision)]
     if response.notes and not _is_replaced(response):
         label = "Why" if response.status is InterruptStatus.CANCELLED else "Note"
-        head.append(quote(label, visible(redact(response.notes))[:_MOST_NOTES]))
+        head.append(quote(label, printable(redact(response.notes))[:_MOST_NOTES]))
     answered = {key: value for key, value in response.data.items() if value != response.notes}
     if answered and not bare:
         head += data_blocks(answered, budget=2_500, see_all=_see_all(request))
@@ -80,7 +80,7 @@ def label_of(request: InterruptRequest, option_id: str | None) -> str:
 
 
 def _title(request: InterruptRequest) -> list[Block]:
-    return title(visible(redact(request.reason)).strip() or "A decision is needed")
+    return title(printable(redact(request.reason)).strip() or "A decision is needed")
 
 
 def _origin(request: InterruptRequest) -> Block:

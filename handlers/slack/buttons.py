@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from handlers.slack.escape import one_line, visible
+from handlers.slack.escape import one_line
 from handlers.slack.layout import Block, plain
-from spectra_bot import InterruptOption, InterruptRequest
+from spectra_bot import InterruptOption, InterruptRequest, printable
 
 OPTION_PREFIX = "spectra:option:"
 """What the action id of every such button begins with; the option's id follows."""
@@ -47,7 +47,7 @@ def _button(request: InterruptRequest, option: InterruptOption, room: int) -> Bl
         label = one_line(option.label, 30) if room >= 300 else "Yes"
         dialog: Block = {
             "title": plain(f"{label}?" if room >= 300 else "Are you sure?", 100),
-            "text": plain(visible(option.confirm), min(300, room)),
+            "text": plain(printable(option.confirm), min(300, room)),
             "confirm": plain(label, 30),
             "deny": plain("Go back", 30),
         }

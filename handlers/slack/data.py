@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from handlers.slack.escape import cut, is_address, is_tame, one_line, strong, value, visible
+from handlers.slack.escape import cut, is_address, is_tame, one_line, strong, value
 from handlers.slack.layout import Block, code_block, fields, weight
 from handlers.slack.outline import outline, scalar
-from spectra_bot import redact
+from spectra_bot import printable, redact
 
 _FIELD_LENGTH = 80
 _MOST_FIELDS = 20
@@ -121,11 +121,11 @@ def _code(key: str, item: JsonValue, budget: int, whole: JsonValue) -> _Code:
     label = one_line(key, 80) or "(no name)"
     most = max(budget, _ROOM_FOR_CODE)
     if isinstance(item, str):
-        text = visible(item[:most])
+        text = printable(item[:most])
         remark = _diff_remark(whole) if isinstance(whole, str) and _DIFF.search(item) else ""
         return _Code(label=label, remark=remark, text=text, length=_length(whole) if len(item) > most else len(text))
     lines = outline(item)
-    text = visible(_first(lines, most))
+    text = printable(_first(lines, most))
     is_whole = next(lines, None) is None
     return _Code(label=label, remark="", text=text, length=len(text) if is_whole else len(json.dumps(item)))
 

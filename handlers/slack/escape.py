@@ -5,19 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+from spectra_bot import printable
+
 _WORD = r"[^\W_]+(?:_+[^\W_]+)*"
 _TAME = re.compile(rf"(?:{_WORD}|[ .,;:/+\-()!?%$€=^'\"|\[\]{{}}])*")
 _EMOJI = re.compile(r":[\w+'-]+:")
 _LONE_ADDRESS = re.compile(r"https?://[^\s<>|`\"'*~]{1,500}")
-
-
-def visible(text: str) -> str:
-    """The text with what would not be seen, or would turn the reading order round, written as `\\u202e`."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", lines)
 
 
 def escaped(text: str) -> str:
@@ -25,12 +18,12 @@ def escaped(text: str) -> str:
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def one_line(text: str, limit: int) -> str:
     """The text on one line of at most `limit` characters, with an ellipsis where it was cut."""
-    line = " ".join(visible(text[: limit * 4]).split())
+    line = " ".join(printable(text[: limit * 4]).split())
     return line if len(line) <= limit and len(text) <= limit * 4 else line[: limit - 1].rstrip() + "…"
 
 
@@ -72,7 +65,7 @@ def name(text: str, limit: int = 80) -> str:
 
 def is_address(text: str) -> bool:
     """The text is a web address and nothing else."""
-    return bool(_LONE_ADDRESS.fullmatch(text)) and visible(text) == text
+    return bool(_LONE_ADDRESS.fullmatch(text)) and printable(text) == text
 
 
 def value(text: str, limit: int = 120) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from handlers.slack.blocks import decided_in_words
 from handlers.slack.dates import date
-from handlers.slack.escape import code, escaped_line, name, one_line, strong, visible
+from handlers.slack.escape import code, escaped_line, name, one_line, strong
 from handlers.slack.layout import Block, Message, context, fitted, section, sections
 from handlers.slack.outcome import ENDS, MARKS, output_blocks, why_blocks
 from handlers.slack.people import mention, mentions
@@ -21,6 +21,7 @@ from spectra_bot import (
     StepRecord,
     Workflow,
     inputs_of,
+    printable,
     redact,
 )
 
@@ -180,7 +181,7 @@ def run_details(run: RunDetails, command: str) -> Message:
     if len(run.steps) > _MOST_STEPS:
         blocks.append(context(f"and {len(run.steps) - _MOST_STEPS} more steps"))
     see_all = f"See all of it with: spectra-bot show {one_line(run.run_id, 80)} --json"
-    blocks += why_blocks(visible(redact(run.error or "")), see_all)
+    blocks += why_blocks(printable(redact(run.error or "")), see_all)
     blocks += output_blocks(run, budget=3_000, see_all=see_all)
     if run.status is RunStatus.FAILED:
         blocks.insert(2, context(f"Run the failed steps again: {code(f'{command} retry {run.run_id}')}"))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from handlers.slack.escape import one_line, visible
+from handlers.slack.escape import one_line
 from handlers.slack.layout import Block, mrkdwn, paragraph, plain
-from spectra_bot import FieldKind, Form, FormField, InterruptOption, InterruptRequest, redact
+from spectra_bot import FieldKind, Form, FormField, InterruptOption, InterruptRequest, printable, redact
 
 CALLBACK_ID = "spectra:form"
 MOST_FIELDS = 90
@@ -52,7 +52,7 @@ class FormPlace:
 
 def form_modal(request: InterruptRequest, option: InterruptOption, form: Form, place: FormPlace) -> Block:
     """The form of an option, with its defaults filled in."""
-    reason = visible(redact(request.reason)).strip()
+    reason = printable(redact(request.reason)).strip()
     blocks: list[JsonValue] = [paragraph(one_line(reason, 600))]
     blocks += [_input(index, field) for index, field in enumerate(form.fields[:MOST_FIELDS])]
     return {
@@ -92,10 +92,10 @@ def read_form(form: Form, values: JsonValue) -> dict[str, JsonValue]:
 def form_errors(form: Form, fields: Mapping[str, str]) -> dict[str, str]:
     """A problem under each field that has one; what belongs to no field stands under the first."""
     known = {field.name: index for index, field in enumerate(form.fields[:MOST_FIELDS])}
-    errors = {_block_id(known[name]): visible(problem)[:500] for name, problem in fields.items() if name in known}
+    errors = {_block_id(known[name]): printable(problem)[:500] for name, problem in fields.items() if name in known}
     rest = "; ".join(f"{name}: {problem}" if name else problem for name, problem in fields.items() if name not in known)
     if rest:
-        errors[_block_id(0)] = " ".join(filter(None, [errors.get(_block_id(0), ""), visible(rest)[:500]]))
+        errors[_block_id(0)] = " ".join(filter(None, [errors.get(_block_id(0), ""), printable(rest)[:500]]))
     return errors
 
 
@@ -120,7 +120,7 @@ def _input(index: int, field: FormField) -> Block:
 
 
 def _hint(field: FormField, default: JsonValue) -> str:
-    hints = [visible(field.help)[:1_500]]
+    hints = [printable(field.help)[:1_500]]
     if field.kind is FieldKind.LIST and not _is_offered(field.choices, _MENU):
         hints.append("One a line.")
     if field.choices and not _is_offered(field.choices, _MENU):

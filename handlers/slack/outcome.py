@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from handlers.slack.data import data_blocks
-from handlers.slack.escape import code, cut, escaped_line, one_line, strong, visible
+from handlers.slack.escape import code, cut, escaped_line, one_line, strong
 from handlers.slack.layout import MAX_TEXT, Block, Message, code_block, context, section
 from handlers.slack.outline import scalar
 from handlers.slack.people import with_mentions
-from spectra_bot import RunResult, RunStatus, redact
+from spectra_bot import RunResult, RunStatus, printable, redact
 
 _ERROR_LENGTH = 2_500
 _SENTENCE = 300
@@ -32,7 +32,7 @@ def outcome(result: RunResult, *, command: str = "/spectra") -> Message:
         command: the slash command that people type, for what they may do next.
     """
     line = f"{MARKS[result.status]} {strong(result.workflow)} {ENDS[result.status]}  ·  run {code(result.run_id)}"
-    error = visible(redact(result.error or ""))
+    error = printable(redact(result.error or ""))
     see_all = f"See all of it with: spectra-bot show {one_line(result.run_id, 80)} --json"
     blocks = [section(line), *why_blocks(error, see_all)]
     if result.status is RunStatus.FAILED:

@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from spectra_bot.app import printable
 from spectra_bot.demo.changes import sha256
+from spectra_bot.printable import printable
 
 MAX_LINES = 20
 """A changed file is shown up to this many lines."""

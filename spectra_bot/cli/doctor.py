@@ -8,11 +8,11 @@ from typing import assert_never
 import click
 from rich.text import Text
 
-from spectra_bot.app import printable
 from spectra_bot.cli.checks import Finding, Verdict, findings
 from spectra_bot.cli.exit_codes import ExitCode
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import print_records, stdout
+from spectra_bot.printable import printable
 from spectra_bot.redact import redact
 
 

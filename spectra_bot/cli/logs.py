@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from spectra_bot.app import printable
+from spectra_bot.printable import printable
 from spectra_bot.redact import redact
 
 _ORDINARY = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}

@@ -6,11 +6,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from spectra_bot.app import printable, question_view
+from spectra_bot.app import question_view
 from spectra_bot.cli.commands_to_type import CommandsToType
 from spectra_bot.cli.exit_codes import exit_code_of_run
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.views import outcome_line, output_view
+from spectra_bot.printable import printable
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult, RunStatus
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from spectra_bot.app import printable
+from spectra_bot.printable import printable
 from spectra_bot.runs import RunUpdate
 
 _ENDS = {

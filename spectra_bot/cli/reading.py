@@ -11,12 +11,12 @@ import click
 from pydantic import JsonValue
 from rich.text import Text
 
-from spectra_bot.app import printable
 from spectra_bot.cli.commands_to_type import CommandsToType
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.runners import opened
 from spectra_bot.cli.views import history_view, pending_view, run_view, runs_view
+from spectra_bot.printable import printable
 from spectra_bot.run_inputs import inputs_of
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunStatus

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from spectra_bot.app import printable
 from spectra_bot.interrupts import InterruptRequest, InterruptStatus
+from spectra_bot.printable import printable
 from spectra_bot.redact import redact
 from spectra_bot.runs import (
     Checkpoint,

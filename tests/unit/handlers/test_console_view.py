@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from handlers.console import printable, question_view
+from handlers.console import question_view
 from spectra_bot import InterruptRequest
 from tests.unit.handlers.questions import question
 
@@ -67,22 +67,6 @@ def test_many_lines_are_cut_with_a_count_of_the_rest() -> None:
     assert "line 399" in shown
     assert "line 400 " not in shown
     assert "601 more lines" in shown or "600 more lines" in shown
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("plain\ttext\n", "plain\ttext\n"),
-        ("\x1b[2Jgone", "\\x1b[2Jgone"),
-        ("approve\rreject", "approve\\rreject"),
-        ("\u202eevil", "\\u202eevil"),
-        ("\x9b1A", "\\x9b1A"),
-        ("lone \udcff", "lone \\udcff"),
-        ("👩\u200d💻 Grüße", "👩\u200d💻 Grüße"),
-    ],
-)
-def test_what_would_steer_the_terminal_is_written_out(text: str, expected: str) -> None:
-    assert printable(text) == expected
 
 
 @pytest.mark.parametrize("where", ["reason", "key", "value", "long", "nested", "list"])
