@@ -24,8 +24,12 @@ SpectraError
 │   ├── UnstableQuestionError   a question changed on each re-run
 │   ├── QuestionOrderError      unkeyed questions changed places
 │   └── OnceKeyError            a once key used twice in one visit
-└── StoreError                  the database can't be used, or refused a change
-    └── LeaseLostError          another process owns the run now
+├── StoreError                  the database can't be used, or refused a change
+│   └── LeaseLostError          another process owns the run now
+├── SettingsError               a setting is missing or can't be used; stands in settings.py
+└── ReleaseError                the demo's folders can't be released as they are; stands in demo/folders.py
+
+What Slack adds to it is drawn in handlers/slack/errors.py.
 """
 
 from __future__ import annotations

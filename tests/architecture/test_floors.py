@@ -70,8 +70,6 @@ def test_init_that_does_more_than_export_is_told(source: str, said: str) -> None
 
 
 def test_module_that_keeps_the_rules_has_no_problems() -> None:
-    source = (
-        "import asyncio\nfrom spectra_bot import redact\nfrom handlers.console import question_view"
-    )
+    source = "import asyncio\nfrom spectra_bot import redact\nfrom handlers.console import question_view"
 
     assert problems("handlers.queue", source, spectra_bot.__all__) == []
