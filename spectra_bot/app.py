@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -138,6 +139,10 @@ class Service:
                         allow_other_workspaces=settings.allow_other_workspaces,
                     )
                     async with self._listening(app, access) as where:
+                        # What is loaded by now stays: a full collection need not look through it again and again,
+                        # while people wait for their clicks.
+                        gc.collect()
+                        gc.freeze()
                         ready(where)
                         await stop.wait()
         except SlackSetupError as error:
