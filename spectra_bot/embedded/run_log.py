@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.journal import change
@@ -37,8 +37,7 @@ class Ownership:
     """The state and number of events after what others appended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Proposal:
+class _Proposal(NamedTuple):
     propose: Propose
     future: asyncio.Future[Any] | None = None
     judged: Callable[[bool], None] | None = None

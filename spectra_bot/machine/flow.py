@@ -57,10 +57,11 @@ def _next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
     succeeded = not shape.edges
     for edge in shape.edges:
         source = nodes[edge.source]
-        if not source.is_finished:
+        phase = source.phase
+        if phase is COMPLETED:
+            succeeded = succeeded or source.took == edge.option
+        elif phase is not SKIPPED:
             return None
-        if source.phase is Phase.COMPLETED and source.took == edge.option:
-            succeeded = True
     if not succeeded:
         return Phase.SKIPPED
     return Phase.JUDGING if shape.when else Phase.RUNNING

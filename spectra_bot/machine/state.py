@@ -68,11 +68,6 @@ class NodeState:
     finished_at: datetime | None = None
 
     @property
-    def is_finished(self) -> bool:
-        """The steps behind it may go on."""
-        return self.phase is Phase.COMPLETED or self.phase is Phase.SKIPPED
-
-    @property
     def is_working(self) -> bool:
         """The engine has code of it to run."""
         return self.phase is Phase.RUNNING or self.phase is Phase.JUDGING or self.phase is Phase.DECIDING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.runs import RunStatus, RunSummary
@@ -31,9 +31,11 @@ class ClosedInterrupt:
     status: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What one append stores in one transaction: events, and the rows that show them."""
+class Change(NamedTuple):
+    """What one append stores in one transaction: events, and the rows that show them.
+
+    A named tuple, for one is made with each step and it costs a quarter of a frozen dataclass.
+    """
 
     run_id: str
     expected_seq: int
