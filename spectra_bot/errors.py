@@ -128,7 +128,7 @@ class UnknownInterruptError(AnswerError):
 
     def __init__(self, interrupt_id: str) -> None:
         self.interrupt_id = interrupt_id
-        super().__init__(f"interrupt {interrupt_id!r} is not known here; is another bot running on this token?")
+        super().__init__(f"no interrupt {interrupt_id!r} in this database")
 
 
 class AlreadyAnsweredError(AnswerError):

@@ -16,6 +16,7 @@ from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.runners import opened
 from spectra_bot.cli.views import history_view, pending_view, run_view, runs_view
+from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.printable import printable
 from spectra_bot.run_inputs import inputs_of
 from spectra_bot.runner import Runner
@@ -31,7 +32,13 @@ _T = TypeVar("_T")
 @with_call
 def pending(call: Call, run_id: str | None, limit: int) -> None:
     """List the questions that wait, oldest first."""
-    requests = _list(call, lambda runner: runner.list_pending(run_id=run_id, limit=limit))
+
+    async def read(runner: Runner) -> Sequence[InterruptRequest]:
+        if run_id is not None:
+            await runner.get(run_id)  # a run that is not there is told, rather than that nothing waits
+        return await runner.list_pending(run_id=run_id, limit=limit)
+
+    requests = _list(call, read)
     if call.as_json:
         print_records(list(requests))
     elif requests:

@@ -68,6 +68,8 @@ async def _hint(runner: Runner, error: SpectraError) -> str:
             of_run = [request.id for request in pending if request.run_id == error.interrupt_id]
             if of_run:
                 return f"; that is a run, and its pending interrupts are: {', '.join(of_run)}"
-            return did_you_mean(error.interrupt_id, [request.id for request in pending])
+            return did_you_mean(error.interrupt_id, [request.id for request in pending]) or (
+                "; `spectra-bot pending` lists those that wait" if pending else "; none waits there"
+            )
         case _:
             return ""

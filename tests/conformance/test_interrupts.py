@@ -317,7 +317,7 @@ async def test_form_is_checked_before_anything_is_stored(open_runner: OpenRunner
 async def test_unknown_ids_are_refused_by_name(open_runner: OpenRunner) -> None:
     runner = await open_runner(asking(InterruptRequest(reason="Ship it?")))
 
-    with pytest.raises(UnknownInterruptError, match="not known here"):
+    with pytest.raises(UnknownInterruptError, match="i-nowhere"):
         await runner.answer("i-nowhere", APPROVED)
     with pytest.raises(RunNotFoundError, match="r-nowhere"):
         await runner.resume("r-nowhere", APPROVED)

@@ -151,6 +151,17 @@ def test_misspelt_ids_and_options_are_told_with_what_was_meant(deploy: Program) 
     assert "did you mean approve?" in tries["option"].err
 
 
+def test_unknown_ids_are_told_with_the_command_that_lists_them(deploy: Program) -> None:
+    deploy("run", "deploy", "env=prod", "--run-id", "mine")
+
+    answered = deploy("answer", "zzz", "approve")
+    pending = deploy("pending", "--run", "zzz")
+
+    assert (answered.code, "no interrupt 'zzz' in this database; `spectra-bot pending`" in answered.err) == (4, True)
+    assert (pending.code, "no run 'zzz' in this database; `spectra-bot runs`" in pending.err) == (4, True)
+    assert deploy("pending", "--run", "mine").code == 0
+
+
 def test_refused_answers_end_with_four_and_change_nothing(deploy: Program) -> None:
     guarded = deploy("run", "deploy", "env=guarded", "--json").records["pending"][0]["id"]
     open_to_all = deploy("run", "deploy", "env=prod", "--json").records["pending"][0]["id"]
