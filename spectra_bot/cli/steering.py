@@ -73,7 +73,7 @@ def cancel(call: Call, run_id: str, reason: str) -> None:
     log_to_stderr("WARNING")
     loaded = call.load()
 
-    async def work() -> RunResult:
+    async def work() -> None:
         async with (
             app.slack_handlers(call.settings) as slack,
             opened(call, workflows=loaded.workflows, handlers=slack) as runner,
@@ -81,9 +81,8 @@ def cancel(call: Call, run_id: str, reason: str) -> None:
             result = await runner.cancel(run_id, by=app.cli_identity(), reason=reason)
             commands = CommandsToType(db=call.settings.db, places=loaded.places)
             await tell(runner, result, commands, as_json=call.as_json)
-            return result
 
-    end_with(asyncio.run(work()))
+    asyncio.run(work())
 
 
 @click.command()
