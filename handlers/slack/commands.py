@@ -212,13 +212,10 @@ class Commands:
 
     async def _cancel(self, typed: TypedCommand, rest: list[str]) -> Message:
         run_id = _run_id(rest[:1], "cancel")
-        result = await self._runner.cancel(run_id, by=typed.person.identity, reason=" ".join(rest[1:]))
-        logger.info("run cancelled", extra={"run_id": run_id, "by": typed.person.identity})
-        return words(_now(result))
+        return words(_now(await self._runner.cancel(run_id, by=typed.person.identity, reason=" ".join(rest[1:]))))
 
     async def _retry(self, typed: TypedCommand, rest: list[str]) -> Message:
         run_id = _run_id(rest, "retry")
-        logger.info("run retried", extra={"run_id": run_id, "by": typed.person.identity})
         return words(_now(await self._runner.retry(run_id, by=typed.person.identity)))
 
     def _unknown_verb(self, verb: str) -> Message:

@@ -75,7 +75,6 @@ async def decide(
     if before.response is not None:
         told = f"Recorded already: {decided_in_words(request, stored)}"
         return Verdict(is_accepted=True, told=told, record=record)
-    logger.info("interrupt answered", extra=extra)
     return Verdict(is_accepted=True, record=record)
 
 

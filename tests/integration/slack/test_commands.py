@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,22 @@ async def test_cancel_ends_a_run_and_closes_its_question(tmp_path: Path) -> None
         assert not has_buttons(bot.now(message))
         again = await bot.command(f"cancel {run_id}")
         assert "is cancelled" in again.text
+
+
+async def test_log_tells_each_change_once_and_no_change_that_was_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        await bot.ask("ask")
+        await bot.slack.click(await bot.question(), "Reject")
+        await bot.command("retry r-nope")
+        waiting = await bot.ask("ask")
+        await bot.command(f"cancel {waiting}")
+
+    assert caplog.messages.count("interrupt answered") == 1
+    assert caplog.messages.count("run retried") == 0
+    assert caplog.messages.count("run cancelled") == 1
 
 
 async def test_retry_runs_a_failed_run_again(tmp_path: Path) -> None:
