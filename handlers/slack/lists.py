@@ -10,7 +10,7 @@ from handlers.slack.dates import date
 from handlers.slack.escape import code, escaped_line, name, one_line, strong
 from handlers.slack.layout import Block, Message, context, fitted, section, sections
 from handlers.slack.outcome import ENDS, MARKS, output_blocks, why_blocks
-from handlers.slack.people import mention, mentions
+from handlers.slack.people import mention, mentions, with_mentions
 from handlers.slack.verdicts import with_reason
 from spectra_bot import (
     InputField,
@@ -167,8 +167,14 @@ def _run_line(run: RunSummary) -> str:
     if run.requested_by:
         parts.append(f"by {mention(run.requested_by)}")
     parts.append(date(run.updated_at))
-    why = f"\n      {escaped_line(redact(run.error), 150)}" if run.error and run.status is RunStatus.FAILED else ""
+    why = f"\n      {_why(run.error, 150)}" if run.error and run.status is RunStatus.FAILED else ""
     return "  ·  ".join(parts) + why
+
+
+def _why(error: str, limit: int) -> str:
+    """Why something failed, in one line, with the people of Slack mentioned."""
+    line = one_line(redact(error), limit)
+    return with_mentions(line) or escaped_line(line, limit)
 
 
 def run_details(run: RunDetails, command: str) -> Message:
@@ -198,7 +204,7 @@ def _step_line(step: StepRecord, run: RunDetails) -> str:
         elif record.request.id in step.interrupts:
             parts.append(f"waits: {escaped_line(redact(record.request.reason), 80)}")
     if step.error and step.phase == "failed":
-        parts.append(escaped_line(redact(step.error), 120))
+        parts.append(_why(step.error, 120))
     return "  ·  ".join(parts[:6])
 
 

@@ -96,6 +96,14 @@ def details(steps: int = 3) -> RunDetails:
     )
 
 
+def test_who_refused_is_mentioned_and_not_spelt_out() -> None:
+    failed = {"status": RunStatus.FAILED, "error": "approve: reject by slack:T1/U2"}
+
+    message = runs_list([summaries(1)[0].model_copy(update=failed)], "")
+
+    assert "approve: reject by <@U2>" in shown(message)
+
+
 def test_help_shows_the_words_and_what_each_workflow_takes() -> None:
     message = help_list([Workflow("deploy", inputs=Inputs, description="Ship <it>")], "/spectra")
 
