@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from rich.console import Console, RenderableType
 
 from spectra_bot import (
@@ -61,6 +63,18 @@ def details(
             "interrupts": interrupts,
         }
     )
+
+
+def test_times_are_told_in_utc_wherever_the_reader_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        shown = drawn(run_view(details()))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert "started  2030-01-02 12:00:00Z" in shown
 
 
 def test_waiting_question_is_shown_with_its_id_and_what_went_wrong_with_its_delivery() -> None:
