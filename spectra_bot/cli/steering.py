@@ -91,7 +91,7 @@ def cancel(call: Call, run_id: str, reason: str) -> None:
 def retry(call: Call, run_id: str) -> None:
     """Run the failed steps of a run again.
 
-    Finished steps, approvals and what `once` stored are kept; every other question is asked anew.
+    Finished steps, answers and what `once` stored are kept; what was rejected or ran out of time is asked again.
     """
     log_to_stderr("WARNING")
     loaded = call.load()
