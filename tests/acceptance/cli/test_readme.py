@@ -10,11 +10,16 @@ from pathlib import Path
 
 import click
 import pytest
+from pydantic import ValidationError
 
 from handlers.slack import EVENTS_PATH
-from spectra_bot import InterruptOption
+from spectra_bot import InterruptOption, InterruptRequest
 from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
+from spectra_bot.embedded import LEASE_S
+from spectra_bot.interrupts import MAX_OPTIONS
+from spectra_bot.json_values import MAX_PAYLOAD_BYTES
+from spectra_bot.machine.apply import MAX_CRASHES, MAX_VISITS
 from spectra_bot.settings import Settings
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in
 
@@ -115,6 +120,20 @@ def test_words_that_approve_and_reject_are_as_the_readme_lists_them() -> None:
         words = re.findall(r"`(\w+)`", group)
         assert len(words) >= 4
         assert {InterruptOption(word).status.value for word in words} == {status}
+
+
+def test_limits_are_as_the_readme_tells_them() -> None:
+    said = " ".join(README.split())
+
+    assert f"a lease of {LEASE_S:.0f} seconds" in said
+    assert f"has at most {MAX_PAYLOAD_BYTES / 2**20:.0f} MiB" in said
+    assert f"a question up to {MAX_OPTIONS} options" in said
+    assert InterruptRequest(reason="x" * 3_000)
+    with pytest.raises(ValidationError):
+        InterruptRequest(reason="x" * 3_001)
+    assert "up to 3,000 characters" in said
+    assert (MAX_VISITS, "The hundredth visit of a step is its last" in said) == (100, True)
+    assert (MAX_CRASHES, "whose process died under it five times" in said) == (5, True)
 
 
 def test_path_that_slack_calls_is_as_the_readme_names_it() -> None:
