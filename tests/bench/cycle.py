@@ -1,6 +1,6 @@
 """Steps and approval cycles a second on SQLite with synchronous=FULL, beside two bare loops of the least such work.
 
-    python -m tests.bench.cycle [--seconds 3]
+    python -m tests.bench.cycle [--seconds 3] [--rounds 3]
 
 Figures of one run are comparable with each other, not with another machine's.
 """
@@ -11,17 +11,18 @@ import asyncio
 import gc
 import json
 import sqlite3
-import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median, quantiles
 
 import click
 
 from spectra_bot import InterruptRequest, RunStatus, StepContext, Workflow, WorkflowRunner
 
 STEPS = 20
+AT_ONCE = 100
 
 
 def bare_loop(path: Path, seconds: float, group: int) -> float:
@@ -116,33 +117,41 @@ async def cycles_a_second(path: Path, seconds: float, at_once: int) -> tuple[flo
         return len(resumes) / (time.perf_counter() - started), resumes
 
 
-def figures(folder: Path, seconds: float) -> Iterator[str]:
-    """The report, line by line."""
-    alone = bare_loop(folder / "bare-alone.db", seconds, 1)
-    grouped = bare_loop(folder / "bare-grouped.db", seconds, 100)
-    yield f"bare loop, a commit a step      {alone:10,.0f} steps/s"
-    yield f"bare loop, 100 steps a commit   {grouped:10,.0f} steps/s"
-    for at_once, beside, name in ((1, alone, "a commit a step"), (100, grouped, "grouped")):
-        rate = asyncio.run(steps_a_second(folder / f"chain-{at_once}.db", seconds, at_once))
-        yield (
-            f"{at_once:3} run(s) at once               {rate:10,.0f} steps/s   "
-            f"{rate / beside:6.2f} of the bare loop, {name}"
-        )
-    for at_once in (1, 100):
+def rounds(folder: Path, seconds: float, count: int) -> Iterator[str]:
+    """The report: each figure once a round, side by side, and the medians over the rounds."""
+    alone, grouped, one, many = [], [], [], []
+    for number in range(count):
+        alone.append(bare_loop(folder / f"bare-alone-{number}.db", seconds, 1))
+        one.append(asyncio.run(steps_a_second(folder / f"chain-one-{number}.db", seconds, 1)))
+        grouped.append(bare_loop(folder / f"bare-grouped-{number}.db", seconds, AT_ONCE))
+        many.append(asyncio.run(steps_a_second(folder / f"chain-many-{number}.db", seconds, AT_ONCE)))
+        yield f"round {number + 1}: {one[-1] / alone[-1]:.2f} one run, {many[-1] / grouped[-1]:.2f} with {AT_ONCE} runs"
+    yield ""
+    yield f"bare loop, a commit a step     {median(alone):10,.0f} steps/s"
+    yield f"1 run at a time                {median(one):10,.0f} steps/s   {median_ratio(one, alone):5.2f} of it"
+    yield f"bare loop, {AT_ONCE} steps a commit  {median(grouped):10,.0f} steps/s"
+    yield f"{AT_ONCE} runs at once             {median(many):10,.0f} steps/s   {median_ratio(many, grouped):5.2f} of it"
+    for at_once in (1, AT_ONCE):
         rate, resumes = asyncio.run(cycles_a_second(folder / f"approval-{at_once}.db", seconds, at_once))
-        percentiles = statistics.quantiles(resumes, n=100)
+        percentiles = quantiles(resumes, n=100)
         yield (
-            f"{at_once:3} approval(s) at once          {rate:10,.0f} cycles/s   "
+            f"{at_once:3} approval(s) at once         {rate:10,.0f} cycles/s   "
             f"resume p50 {percentiles[49] * 1000:.1f} ms, p99 {percentiles[98] * 1000:.1f} ms"
         )
 
 
+def median_ratio(ours: Sequence[float], bare: Sequence[float]) -> float:
+    """The median of the ratios round by round, for a machine's speed drifts."""
+    return median(mine / theirs for mine, theirs in zip(ours, bare, strict=True))
+
+
 @click.command(help=__doc__)
-@click.option("--seconds", default=3.0, show_default=True, help="How long each figure is measured.")
-def main(seconds: float) -> None:
+@click.option("--seconds", default=3.0, show_default=True, help="How long each figure is measured, each round.")
+@click.option("--rounds", "count", default=3, show_default=True, help="How often.")
+def main(seconds: float, count: int) -> None:
     gc.freeze()  # as `spectra-bot serve` does: what is loaded once is not looked through again and again
     with tempfile.TemporaryDirectory() as folder:
-        for line in figures(Path(folder), seconds):
+        for line in rounds(Path(folder), seconds, count):
             click.echo(line)
 
 
