@@ -100,7 +100,7 @@ def build_shape(declared: Sequence[Declared], backs: Sequence[tuple[str, str]]) 
     forward = _forward_routes(declared, after)
     for step in declared:
         sources = {source for source, _ in forward.get(step.name, ())}
-        if sources and step.after is not None and not (step.after and sources.issuperset(step.after)):
+        if sources and step.after and not sources.issuperset(step.after):
             raise DefinitionError(
                 f"step {step.name!r} runs only by a route of {', '.join(sorted(sources))}; drop its after="
             )
