@@ -1,6 +1,7 @@
-"""The test kit: a Slack on loopback, for tests of the bot and of workflows that ask in it."""
+"""The test kit: a Slack on loopback and a clock moved by hand, for tests of workflows that ask."""
 
 from spectra_bot.testing.calls import Call, NotSeenError
+from spectra_bot.testing.clock import ManualClock
 from spectra_bot.testing.delivery import Ack, Retry, Signature
 from spectra_bot.testing.fake_slack import FakeSlack
 from spectra_bot.testing.faults import Delayed, Dropped, Held, RateLimited, Refused, ServerError
@@ -20,6 +21,7 @@ __all__ = [
     "FakeSlack",
     "Held",
     "Installation",
+    "ManualClock",
     "Message",
     "MessageVersion",
     "NotPossibleError",
