@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from handlers.slack import SlackApprovalHandler, open_client
 from spectra_bot import (
     HumanGateStep,
     IInterruptHandler,
@@ -22,6 +23,7 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
+from spectra_bot.testing import FakeSlack
 
 
 def generate_deployment_plan(inputs: dict[str, object]) -> dict[str, object]:
@@ -97,6 +99,19 @@ async def test_handler_answers_by_itself() -> None:
         result = await runner.wait(run_id, over=True)
 
     assert result.outputs["deploy"] == {"status": "approved", "notes": "by policy"}
+
+
+async def test_slack_handler_is_registered_like_any_other() -> None:
+    workflow = Workflow("deploy")
+    workflow.add("deploy", Deploy())
+    async with FakeSlack() as slack, open_client(slack.bot_token, base_url=slack.base_url) as client:
+        handler: IInterruptHandler = SlackApprovalHandler(client, default_channel="C1")
+        builder = WorkflowRunner.builder().add_workflow(workflow).with_database(":memory:")
+        async with builder.add_interrupt_handler(handler).build() as runner:
+            await runner.run("deploy", {"replicas": 3})
+            [message] = slack.messages("C1")
+
+    assert message.text.startswith("Deployment plan requires approval")
 
 
 def test_request_builder_makes_what_keywords_make() -> None:
