@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TypeVar
 
@@ -105,6 +105,25 @@ def reveal(value: object) -> object:
             return [reveal(item) for item in value]
         case _:
             return value
+
+
+Path = tuple[str | int, ...]
+"""Where a value stands inside another: keys and indexes, from the top."""
+
+
+def secret_paths(value: object, above: Path = ()) -> list[Path]:
+    """Where `reveal` puts what pydantic holds as a secret."""
+    if isinstance(value, SecretStr | SecretBytes):
+        return [above]
+    children: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, BaseModel):
+        named = {_input_name(key, field): getattr(value, key) for key, field in type(value).model_fields.items()}
+        children = {**named, **(value.__pydantic_extra__ or {})}.items()
+    elif isinstance(value, Mapping):
+        children = value.items()
+    elif isinstance(value, list | tuple):
+        children = enumerate(value)
+    return [path for key, item in children for path in secret_paths(item, (*above, key))]
 
 
 def digest(value: JsonValue) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import overload
 
 from pydantic import JsonValue
+
+from spectra_bot.json_values import Path, copy_of
 
 MASK = "••••••"
 
@@ -49,6 +52,18 @@ def redact(value: JsonValue) -> JsonValue:
             return [redact(item) for item in value]
         case _:
             return value
+
+
+def mask(value: JsonValue, paths: Iterable[Path]) -> JsonValue:
+    """A copy of the value with what stands at these places masked."""
+    masked = copy_of(value)
+    for path in paths:
+        place = masked
+        for key in path[:-1]:
+            place = place[key] if isinstance(place, dict | list) else None  # type: ignore[index]  # a path made from such a value
+        if isinstance(place, dict | list) and path:
+            place[path[-1]] = MASK  # type: ignore[index]  # as above
+    return masked
 
 
 def _is_secret(key: str, item: JsonValue) -> bool:

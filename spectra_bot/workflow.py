@@ -13,7 +13,7 @@ from spectra_bot.context import StepContext
 from spectra_bot.errors import DefinitionError, InvalidInputsError
 from spectra_bot.forms import problems
 from spectra_bot.graph import Declared, Shape, build_shape
-from spectra_bot.json_values import copy_of, reveal, to_json_object
+from spectra_bot.json_values import Path, copy_of, reveal, secret_paths, to_json_object
 from spectra_bot.steps import HumanGateStep, Step, StepResult
 
 StepFunction = Callable[[StepContext], Awaitable[object]]
@@ -163,6 +163,12 @@ class Workflow:
         except ValidationError as error:
             raise InvalidInputsError(self.name, problems(error)) from error
         return to_json_object(reveal(model), "inputs")
+
+    def secret_inputs(self, inputs: Mapping[str, object] | BaseModel | None) -> list[Path]:
+        """Where in the stored inputs secrets stand, by their types in the model; the inputs are known to fit it."""
+        if self.inputs is None or inputs is None:
+            return secret_paths(inputs)
+        return secret_paths(self.inputs.model_validate(dict(inputs) if isinstance(inputs, Mapping) else inputs))
 
     def loaded_inputs(self, stored: Mapping[str, JsonValue]) -> Any:
         """What `ctx.inputs` is: the model with the stored values, or a plain dict.

@@ -132,6 +132,7 @@ class EmbeddedEngine:
             workflow=workflow,
             shape=self._holdings.shapes[workflow],
             inputs=stored_inputs,
+            secrets=tuple(found.secret_inputs(inputs)),
             requested_by=requested_by,
             channel=channel,
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 from pydantic_core import from_json
 
 from spectra_bot.clock import from_text
+from spectra_bot.json_values import Path
 from spectra_bot.machine import InterruptState, NodeState, Phase, RunState
+from spectra_bot.redact import mask
 from spectra_bot.runs import (
     Checkpoint,
     DeliveryRecord,
@@ -20,6 +22,7 @@ from spectra_bot.runs import (
 )
 from spectra_bot.store import Attempt, AttemptKey
 
+_paths = TypeAdapter(list[Path])
 _PHASES: Mapping[Phase, StepPhase] = {
     Phase.WAITING: "waiting",
     Phase.JUDGING: "running",
@@ -49,7 +52,7 @@ def details_of(state: RunState, attempts: Mapping[AttemptKey, Attempt]) -> RunDe
     """The run as `show` tells it."""
     return RunDetails(
         **dict(result_of(state)),
-        inputs=dict(state.inputs),
+        inputs=mask(dict(state.inputs), state.secrets),
         requested_by=state.requested_by,
         channel=state.channel,
         created_at=state.created_at,
@@ -74,6 +77,9 @@ def interrupt_record(interrupt: InterruptState, attempts: Mapping[AttemptKey, At
 def checkpoint_of(seq: int, kind: str, body: str) -> Checkpoint:
     """One stored event as a line of history."""
     fields: dict[str, JsonValue] = from_json(body)
+    secrets = fields.pop("secrets", None)
+    if "inputs" in fields and isinstance(secrets, list):
+        fields["inputs"] = mask(fields["inputs"], _paths.validate_python(secrets))
     at = fields.pop("at")
     step = fields.pop("step", None)
     response = fields.get("response")
@@ -114,11 +120,12 @@ def _delivery_record(interrupt: InterruptState, handler: str, attempts: Mapping[
     interrupt_id = interrupt.request.id
     delivery = interrupt.deliveries.get(handler)
     purpose = "deliver" if delivery is None else "settle"
+    failed = attempts.get((interrupt_id, handler, "deliver"))
     waiting = delivery is None or not delivery.settled
     tried = attempts.get((interrupt_id, handler, purpose)) if waiting else None
     return DeliveryRecord(
         handler=handler,
-        attempts=tried.attempts if tried else 0,
+        attempts=(failed.attempts if failed else 0) + (1 if delivery else 0),
         delivered_at=delivery.delivered_at if delivery else None,
         receipt=dict(delivery.receipt) if delivery and delivery.receipt is not None else None,
         settled_at=delivery.settled_at if delivery else None,

@@ -35,6 +35,7 @@ def start(event: e.RunStarted) -> RunState:
         inputs=event.inputs,
         requested_by=event.requested_by,
         channel=event.channel,
+        secrets=event.secrets,
         created_at=event.at,
         updated_at=event.at,
         status=RunStatus.RUNNING,

@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 from spectra_bot.context import Slot
 from spectra_bot.graph import Shape
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
+from spectra_bot.json_values import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class RunStarted:
     inputs: dict[str, JsonValue]
     requested_by: str | None = None
     channel: str | None = None
+    secrets: tuple[Path, ...] = ()
+    """Where in the inputs something stands that is never shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from spectra_bot.context import Question, Slot
 from spectra_bot.graph import Shape
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
+from spectra_bot.json_values import Path
 from spectra_bot.runs import RunStatus
 
 
@@ -111,6 +112,7 @@ class RunState:
     inputs: Mapping[str, JsonValue]
     requested_by: str | None
     channel: str | None
+    secrets: tuple[Path, ...] = ()
     created_at: datetime
     updated_at: datetime
     status: RunStatus

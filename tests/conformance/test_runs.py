@@ -406,6 +406,26 @@ async def test_secret_inputs_reach_the_step_in_the_clear(open_runner: OpenRunner
     assert done.outputs["login"] is True
 
 
+async def test_secret_inputs_are_shown_to_nobody(open_runner: OpenRunner) -> None:
+    class Login(BaseModel):
+        opaque: SecretStr
+        more: dict[str, list[SecretStr]] = {}
+
+    workflow = Workflow("secret", inputs=Login)
+
+    @workflow.step
+    async def login(ctx: StepContext) -> None: ...
+
+    runner = await open_runner(workflow)
+
+    done = await runner.run("secret", {"opaque": "hunter2", "more": {"pair": ["a", "hunter2"]}})
+    shown = await runner.get(done.run_id)
+    history = await runner.history(done.run_id)
+
+    assert shown.inputs == {"opaque": "••••••", "more": {"pair": ["••••••", "••••••"]}}
+    assert "hunter2" not in "".join(entry.model_dump_json() for entry in history)
+
+
 async def test_same_start_again_returns_the_run_that_is_there(open_runner: OpenRunner) -> None:
     runner = await open_runner(approval())
     first = await runner.start("approval", {"env": "prod"}, run_id="nightly-1")
@@ -537,6 +557,7 @@ async def test_handler_that_raises_lets_the_next_be_asked_and_is_asked_again(
     assert people.handled == ["Ship it?"]
     [failed] = [delivery for delivery in before.deliveries if delivery.handler == "broken"]
     assert failed.attempts == 1
+    assert [delivery.attempts for delivery in before.deliveries if delivery.handler == "people"] == [1]
     assert failed.last_error == "OSError: down"
 
 
