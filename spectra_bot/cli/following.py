@@ -48,9 +48,21 @@ class Follower:
             return over.result()
         except asyncio.CancelledError:
             on_stop()
-            details = await runner.get(run_id)
-            return RunResult.model_validate({name: getattr(details, name) for name in RunResult.model_fields})
+            return await _as_it_stands(runner, run_id)
         finally:
             over.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await over
+
+
+async def until_rest(runner: Runner, run_id: str) -> RunResult:
+    """The run when it rests; at Ctrl-C, the run as it stands."""
+    try:
+        return await runner.wait(run_id)
+    except asyncio.CancelledError:
+        return await _as_it_stands(runner, run_id)
+
+
+async def _as_it_stands(runner: Runner, run_id: str) -> RunResult:
+    details = await runner.get(run_id)
+    return RunResult.model_validate({name: getattr(details, name) for name in RunResult.model_fields})

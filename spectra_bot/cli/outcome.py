@@ -53,3 +53,10 @@ def tell_how_to_answer(console: Console, result: RunResult, commands: CommandsTo
 def end_with(result: RunResult) -> None:
     """End the command with the number of the run's status."""
     raise click.exceptions.Exit(exit_code_of_run(result.status))
+
+
+def tell_how_to_carry_on(command: str) -> None:
+    """Say that a stopped run is kept, and the command that carries it on."""
+    console = stderr()
+    console.print("Stopped while a step was at work; the run is kept and nothing is lost. To carry on:", soft_wrap=True)
+    console.print(Text(f"  {printable(command)}"), soft_wrap=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from spectra_bot import app
 from spectra_bot.cli.commands_to_type import CommandsToType
-from spectra_bot.cli.following import Follower
+from spectra_bot.cli.following import Follower, until_rest
 from spectra_bot.cli.options import Call
 from spectra_bot.cli.outcome import tell
 from spectra_bot.cli.output import has_terminal, stderr
@@ -67,7 +67,7 @@ class Session:
             try:
                 run_id = await begin(runner)
                 if prompt is None:
-                    result = await runner.wait(run_id)
+                    result = await until_rest(runner, run_id)
                 else:
                     result = await follower.follow(runner, run_id, on_stop=prompt.close)
             finally:

@@ -6,19 +6,18 @@ import asyncio
 import json
 
 import click
-from pydantic import JsonValue
 
 from spectra_bot import app
 from spectra_bot.cli.exit_codes import ExitCode, Refusal
 from spectra_bot.cli.inputs import parse_inputs
 from spectra_bot.cli.logs import log_to_stderr
 from spectra_bot.cli.options import Call, with_call
-from spectra_bot.cli.outcome import end_with
+from spectra_bot.cli.outcome import end_with, tell_how_to_carry_on
 from spectra_bot.cli.output import stderr
 from spectra_bot.cli.session import Session
 from spectra_bot.errors import UnknownWorkflowError
 from spectra_bot.runner import Runner
-from spectra_bot.runs import RunResult, RunStatus
+from spectra_bot.runs import RunStatus
 from spectra_bot.suggestions import did_you_mean
 
 
@@ -50,13 +49,6 @@ def run(call: Call, workflow: str, inputs: tuple[str, ...], inputs_json: str | N
     session = Session(call=call, loaded=loaded)
     result = asyncio.run(session.work(begin, creates=True))
     if result.status is RunStatus.RUNNING:
-        _tell_how_to_carry_on(session, result, values)
+        words = ["run", workflow, "--inputs", json.dumps(values), "--run-id", result.run_id]
+        tell_how_to_carry_on(session.commands.of(*words))
     end_with(result)
-
-
-def _tell_how_to_carry_on(session: Session, result: RunResult, values: dict[str, JsonValue]) -> None:
-    words = ["run", result.workflow, "--inputs", json.dumps(values), "--run-id", result.run_id]
-    console = stderr()
-    console.print("Stopped while a step was at work; nothing is lost. To carry on:")
-    console.print(f"  {session.commands.of(*words)}", soft_wrap=True)
-    raise click.exceptions.Exit(ExitCode.STOPPED)

@@ -9,17 +9,18 @@ import click
 from spectra_bot import app
 from spectra_bot.cli.commands_to_type import CommandsToType
 from spectra_bot.cli.exit_codes import ExitCode, Refusal
+from spectra_bot.cli.following import until_rest
 from spectra_bot.cli.inputs import parse_json_object
 from spectra_bot.cli.logs import log_to_stderr
 from spectra_bot.cli.options import Call, with_call
-from spectra_bot.cli.outcome import end_with, tell
+from spectra_bot.cli.outcome import end_with, tell, tell_how_to_carry_on
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.runners import opened
 from spectra_bot.cli.session import Session
 from spectra_bot.errors import InvalidAnswerError
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.runner import Runner
-from spectra_bot.runs import RunResult
+from spectra_bot.runs import RunResult, RunStatus
 from spectra_bot.suggestions import did_you_mean
 
 
@@ -52,8 +53,11 @@ def answer(call: Call, interrupt: str, option: str, note: str | None, data: str 
             if request.workflow not in runner.workflows:
                 await _tell_stored(call, runner, request, stored)
                 return None
-            result = await runner.wait(request.run_id)
+            result = await until_rest(runner, request.run_id)
             await tell(runner, result, commands, as_json=call.as_json)
+            if result.status is RunStatus.RUNNING:
+                given = [*(["--note", note] if note else []), *(["--data", data] if data is not None else [])]
+                tell_how_to_carry_on(commands.of("answer", interrupt, option, *given))
             return result
 
     result = asyncio.run(work())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -273,13 +276,27 @@ def test_doctor_is_content_with_a_terminal_only_setup(deploy: Program) -> None:
     assert {record["verdict"] for record in done.records} == {"ok", "off"}
 
 
+SLOW = """
+import asyncio, pathlib
+from spectra_bot import HumanGateStep, Workflow
+
+async def work(ctx):
+    ctx.progress(0.5, "half way")
+    pathlib.Path("begun").touch()
+    while not pathlib.Path("go").exists():
+        await asyncio.sleep(0.01)
+    return {"done": True}
+
+slow = Workflow("slow")
+slow.step(work)
+asked = Workflow("asked")
+asked.add("gate", HumanGateStep(reason="Go?", options=("approve", "reject")))
+asked.step(work)
+"""
+
+
 def test_run_stopped_in_the_middle_of_a_step_is_carried_on(program: Program) -> None:
-    program.file(
-        "slow.py",
-        "import asyncio, pathlib\nfrom spectra_bot import Workflow\nslow = Workflow('slow')\n"
-        "@slow.step\nasync def work(ctx):\n    ctx.progress(0.5, 'half way')\n"
-        "    while not pathlib.Path('go').exists():\n        await asyncio.sleep(0.01)\n    return {'done': True}\n",
-    )
+    program.file("slow.py", SLOW)
     with program.on_terminal("run", "slow", "--workflows", "slow.py", "--run-id", "mine") as terminal:
         terminal.expect("half way")
         terminal.press_ctrl_c()
@@ -292,6 +309,30 @@ def test_run_stopped_in_the_middle_of_a_step_is_carried_on(program: Program) -> 
     assert code == 130
     assert "Traceback" not in terminal.shown
     assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("command", ["run", "answer"])
+def test_command_stopped_without_a_terminal_is_carried_on_as_it_says(program: Program, command: str) -> None:
+    program.file("slow.py", SLOW)
+    words = ["run", "slow", "--workflows", "slow.py", "--run-id", "mine"]
+    if command == "answer":
+        asked = program("run", "asked", "--workflows", "slow.py", "--run-id", "mine")
+        words = shlex.split(commands_in(asked.out)[0])[1:]
+    working = program.start(*words)
+    while working.poll() is None and not (program.folder / "begun").exists():
+        time.sleep(0.01)
+
+    working.send_signal(signal.SIGINT)
+    _, err = working.communicate(timeout=30)
+
+    assert working.returncode == 130, err
+    assert "the run is kept" in err
+    assert "Aborted!" not in err
+    (carry_on,) = [line.strip() for line in err.splitlines() if line.startswith("  ")]
+    program.file("go", "")
+    done = program.type(carry_on, cwd=program.folder)
+    assert done.code == 0, done.err
+    assert "completed" in done.out
 
 
 def test_version_and_help_need_nothing(program: Program) -> None:
