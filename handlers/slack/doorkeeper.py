@@ -10,6 +10,7 @@ from handlers.slack.workspace import Workspace
 logger = logging.getLogger(__name__)
 
 REFUSAL = "✋ You are of another workspace than this bot, and may not do this here. Nothing changed."
+UNPLACED = "✋ Slack did not say of which workspace you are, so you may not do this here. Nothing changed."
 
 
 class Doorkeeper:
@@ -25,6 +26,10 @@ class Doorkeeper:
         Raises:
             DeliveryError: Slack did not say whose bot this is, so nobody can be let in.
         """
+        if not person.team or not person.user:
+            # An identity without a workspace is nobody's, so no setting lets it in.
+            logger.warning("person without a workspace refused", extra={"by": person.identity})
+            return UNPLACED
         if self._allow:
             return None
         home = await self._workspace.home()

@@ -107,10 +107,12 @@ class TypedCommand:
 
 
 def person_in(body: Payload) -> Person:
-    """Who did it. Somebody of another workspace carries that one's id."""
-    return Person(
-        team=text_at(body, "user", "team_id") or text_at(body, "team", "id"), user=text_at(body, "user", "id")
-    )
+    """Who clicked or submitted; without a workspace where Slack named none of theirs."""
+    # `team` names where it happened, not whose they are: those differ where a channel is shared by Slack Connect. So it
+    # never stands in for `user.team_id`, which Slack sends with both payloads:
+    # https://docs.slack.dev/reference/interaction-payloads/block_actions-payload (bolt-js types it as optional).
+    # What lacks it, the interactive messages and dialogs of before Block Kit, this bot does not hear.
+    return Person(team=text_at(body, "user", "team_id"), user=text_at(body, "user", "id"))
 
 
 def text_at(body: Payload, *path: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from handlers.slack import SlackApprovalHandler, build_slack_app, open_client, serve_http, serve_socket
 from spectra_bot import InterruptRequest, RunResult, Workflow, WorkflowRunner
@@ -80,6 +82,16 @@ def never() -> NoReturn:
 def has_buttons(message: Message) -> bool:
     """Somebody can still press something."""
     return any(block.get("type") == "actions" for block in message.blocks)
+
+
+def without(ack: Ack, *path: str) -> Ack:
+    """The same delivery with a field taken out of its body."""
+    body = copy.deepcopy(ack.payload.body)
+    place: Any = body
+    for name in path[:-1]:
+        place = place[name]
+    del place[path[-1]]
+    return dataclasses.replace(ack, payload=dataclasses.replace(ack.payload, body=body))
 
 
 async def no_pause(_seconds: float) -> None:

@@ -13,7 +13,7 @@ from handlers.slack.layout import Message
 from handlers.slack.messages import Place
 from spectra_bot import InterruptResponse, InterruptStatus, RunStatus, StoreError
 from spectra_bot.testing import FakeSlack, Refused, ServerError, Signature
-from tests.integration.slack.bot import Bot, a_bot, has_buttons
+from tests.integration.slack.bot import Bot, a_bot, has_buttons, without
 from tests.integration.slack.workflows import ask, deploy
 
 
@@ -203,6 +203,25 @@ async def test_a_person_of_another_workspace_is_refused(tmp_path: Path, caplog: 
         assert (await bot.runner.get(run_id)).status is RunStatus.INTERRUPTED
         assert has_buttons(bot.now(message))
     assert "person of another workspace refused" in caplog.messages
+
+
+@pytest.mark.parametrize("allow_other_workspaces", [False, True])
+async def test_a_click_that_lost_its_workspace_is_refused(
+    tmp_path: Path, allow_other_workspaces: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()], allow_other_workspaces=allow_other_workspaces) as bot:
+        run_id = await bot.ask("ask")
+        message = await bot.question()
+        unheard = await bot.slack.click(message, "Approve", user="U2", team="T9", signature=Signature.FORGED)
+        lost = without(unheard, "user", "team_id")
+
+        ack = await bot.slack.redeliver(lost)
+
+        assert ack.is_acked
+        assert "did not say of which workspace" in await bot.slack.wait_for(lambda: bot.whispered("U2"))
+        assert (await bot.runner.get(run_id)).status is RunStatus.INTERRUPTED
+        assert has_buttons(bot.now(message))
+    assert "person without a workspace refused" in caplog.messages
 
 
 async def test_a_setting_lets_people_of_other_workspaces_decide(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from pydantic import JsonValue
 
 from spectra_bot import InterruptResponse, InterruptStatus, RunStatus, StoreError
-from spectra_bot.testing import OpenView, Refused
-from tests.integration.slack.bot import Bot, a_bot, has_buttons
+from spectra_bot.testing import OpenView, Refused, Signature
+from tests.integration.slack.bot import Bot, a_bot, has_buttons, without
 from tests.integration.slack.workflows import ask, with_form
 
 
@@ -55,6 +55,20 @@ async def test_a_filled_form_is_the_answer(tmp_path: Path) -> None:
         closed = await bot.until_closed(message)
         assert "*Change* by <@U2>" in closed.text
         assert "too many" in closed.shown
+
+
+async def test_a_form_that_lost_its_workspace_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with a_bot(tmp_path / "s.db", [ask(options=("approve", "modify"))]) as bot:
+        run_id = await bot.ask("ask")
+        view = await open_form(bot, "Modify…")
+        unheard = await bot.slack.submit(view, {"field:0": "smaller"}, signature=Signature.FORGED)
+
+        ack = await bot.slack.redeliver(without(unheard, "user", "team_id"))
+
+        assert ack.is_acked
+        assert "did not say of which workspace" in (await bot.modal("U2")).shown
+        assert (await bot.runner.get(run_id)).status is RunStatus.INTERRUPTED
+    assert "person without a workspace refused" in caplog.messages
 
 
 async def test_a_modify_option_asks_in_words(tmp_path: Path) -> None:
