@@ -21,7 +21,7 @@ from handlers.slack.layout import (
     title,
     weight,
 )
-from handlers.slack.people import mention, mentions
+from handlers.slack.people import mention, mentions, pieces_with_mentions, with_mentions
 from spectra_bot import InterruptRequest, InterruptResponse, InterruptStatus, printable, redact
 
 _MOST_NOTES = 2_500
@@ -52,8 +52,9 @@ def closed(
     decision = _decision(request, response)
     head = [*_title(request), section(decision)]
     if response.notes and not _is_replaced(response):
-        label = "Why" if response.status is InterruptStatus.CANCELLED else "Note"
-        head.append(quote(label, printable(redact(response.notes))[:_MOST_NOTES]))
+        notes = printable(redact(response.notes))[:_MOST_NOTES]
+        is_why = response.status is InterruptStatus.CANCELLED  # our own words, which name people by their identity
+        head.append(quote("Why", pieces_with_mentions(notes)) if is_why else quote("Note", [notes]))
     answered = {key: value for key, value in response.data.items() if value != response.notes}
     if answered and not bare:
         head += data_blocks(answered, budget=2_500, see_all=_see_all(request))
@@ -64,7 +65,7 @@ def closed(
     data = [_left_out(request)] if bare else data_blocks(request.data, budget=room, see_all=_see_all(request))
     text = f"{decision}\n{escaped_line(redact(request.reason), 1_000)} ({_place(request)})"
     if response.notes:
-        text += f"\nNote: {escaped_line(redact(response.notes), 500)}"
+        text += f"\n{_notes_in_words(response.status, redact(response.notes))}"
     return Message(text=text[:MAX_TEXT], blocks=tuple(head + ([divider(), *data] if data else [])))
 
 
@@ -151,6 +152,12 @@ def _decision(request: InterruptRequest, response: InterruptResponse) -> str:
             return f"⌛ *Nobody decided* by {_deadline(request, response)}: {_then(request, response)}"
         case InterruptStatus.CANCELLED:
             return _cancelled(response) + when
+
+
+def _notes_in_words(status: InterruptStatus, notes: str) -> str:
+    if status is InterruptStatus.CANCELLED:
+        return f"Why: {(with_mentions(notes) if len(notes) <= 500 else None) or escaped_line(notes, 500)}"
+    return f"Note: {escaped_line(notes, 500)}"
 
 
 def _deadline(request: InterruptRequest, response: InterruptResponse) -> str:

@@ -22,6 +22,13 @@ _ELEMENT_TEXT = 2_900
 _MARKUP = frozenset("<>&*_~`")
 
 
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """A Slack user within a text."""
+
+    user: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What is posted: the blocks, and the text that notifications and screen readers read instead."""
@@ -130,11 +137,14 @@ def code_block(label: str, remark: str, text: str, notice: str = "") -> Block:
     return {"type": "rich_text", "elements": elements}
 
 
-def quote(label: str, text: str) -> Block:
+def quote(label: str, pieces: Iterable[str | Mentioned]) -> Block:
     """What somebody wrote, under who or what it is."""
+    quoted: list[JsonValue] = []
+    for piece in pieces:
+        quoted += [{"type": "user", "user_id": piece.user}] if isinstance(piece, Mentioned) else _runs(piece)
     elements: list[JsonValue] = [
         {"type": "rich_text_section", "elements": [_run(label, "bold")]},
-        {"type": "rich_text_quote", "elements": _runs(text)},
+        {"type": "rich_text_quote", "elements": quoted or _runs("")},
     ]
     return {"type": "rich_text", "elements": elements}
 

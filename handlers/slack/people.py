@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from handlers.slack.escape import code, is_tame
+from handlers.slack.layout import Mentioned
 
 _IDENTITY = re.compile(r"\bslack:(?P<team>[TE][A-Z0-9]+)/(?P<user>[UW][A-Z0-9]+)\b")
 _USER = re.compile(r"[UW][A-Z0-9]+")
@@ -58,6 +59,16 @@ def with_mentions(text: str) -> str | None:
     pieces.append(text[end:])
     is_plain = all(is_tame(piece.strip()) for piece in pieces[::2])
     return "".join(pieces) if is_plain and text.strip() else None
+
+
+def pieces_with_mentions(text: str) -> list[str | Mentioned]:
+    """A text of any kind in pieces, with identities of Slack as people; for where no markup is read."""
+    pieces: list[str | Mentioned] = []
+    end = 0
+    for found in _IDENTITY.finditer(text):
+        pieces += [text[end : found.start()], Mentioned(found["user"])]
+        end = found.end()
+    return [piece for piece in (*pieces, text[end:]) if piece]
 
 
 def mentions(people: Iterable[str], limit: int = 20) -> str:

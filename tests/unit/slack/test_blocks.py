@@ -236,6 +236,36 @@ def test_a_question_that_nobody_answered_says_how_it_ended(response: InterruptRe
     assert any(said in text for text in markup(message.blocks))
 
 
+def test_a_cancelled_question_mentions_who_cancelled_it() -> None:
+    why = "cancelled by slack:T1/U2BOB: wrong <branch>"
+
+    message = closed(question(), InterruptResponse(status=InterruptStatus.CANCELLED, notes=why))
+
+    assert "slack:T1" not in json.dumps(message.blocks)
+    quote: Any = next(block for block in message.blocks if block["type"] == "rich_text")
+    assert quote["elements"][1]["elements"] == [
+        {"type": "text", "text": "cancelled by "},
+        {"type": "user", "user_id": "U2BOB"},
+        {"type": "text", "text": ": wrong <branch>"},
+    ]
+
+
+def test_the_text_of_a_cancelled_question_mentions_too() -> None:
+    why = "cancelled by slack:T1/U2BOB: wrong branch"
+
+    message = closed(question(), InterruptResponse(status=InterruptStatus.CANCELLED, notes=why))
+
+    assert "Why: cancelled by <@U2BOB>: wrong branch" in message.text
+
+
+def test_a_persons_note_is_quoted_as_it_was_written() -> None:
+    request = question()
+
+    message = closed(request, answer(request, notes="as slack:T1/U2BOB said"))
+
+    assert "as slack:T1/U2BOB said" in json.dumps(message.blocks)
+
+
 def test_a_decision_that_is_stored_says_that_the_run_goes_on() -> None:
     request = question()
 
