@@ -27,6 +27,7 @@ from spectra_bot.errors import (
     StoreError,
     UnknownInterruptError,
     UnknownWorkflowError,
+    UnreadableRunError,
     UnstableQuestionError,
 )
 from spectra_bot.forms import FieldKind, Form, FormField
@@ -120,6 +121,7 @@ __all__ = [
     "StoreError",
     "UnknownInterruptError",
     "UnknownWorkflowError",
+    "UnreadableRunError",
     "UnstableQuestionError",
     "Workflow",
     "WorkflowRunner",

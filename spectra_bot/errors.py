@@ -10,6 +10,7 @@ SpectraError
 ├── PayloadTooLargeError        a value past the size limit
 ├── RunNotFoundError            no such run
 ├── RunExistsError              the run id is taken by a different run
+├── UnreadableRunError          a newer version stored what this one can't read
 ├── RunFinishedError            the run is over, so it can't be steered that way
 ├── AnswerError                 an answer was refused and nothing changed
 │   ├── UnknownInterruptError   no such interrupt in this database
@@ -109,6 +110,13 @@ class RunExistsError(SpectraError):
     def __init__(self, run_id: str, workflow: str) -> None:
         self.run_id, self.workflow = run_id, workflow
         super().__init__(f"run {run_id} exists already, of {workflow} with other inputs; take another id")
+
+
+class UnreadableRunError(SpectraError):
+    """A newer version of this program stored what this one can't read."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} was stored by a newer spectra-bot; update this one")
 
 
 class RunFinishedError(SpectraError):

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -16,7 +17,7 @@ from spectra_bot.embedded.journal import read_shape, replay
 from spectra_bot.embedded.owned_run import Means, Outbox, OwnedRun
 from spectra_bot.embedded.ownership import is_surely_dead
 from spectra_bot.embedded.run_log import Ownership
-from spectra_bot.errors import LeaseLostError, RunNotFoundError, StoreError
+from spectra_bot.errors import LeaseLostError, RunNotFoundError, StoreError, UnreadableRunError
 from spectra_bot.graph import Shape
 from spectra_bot.machine import Phase, RunState
 from spectra_bot.machine import events as e
@@ -70,6 +71,9 @@ class Holdings:
         self._adopting: dict[str, asyncio.Task[OwnedRun | None]] = {}
         self._owed: dict[str, Claim] = {}
         """Runs that are ours in the store and not yet in our hands."""
+        self._unreadable: set[str] = set()
+        """Runs that a newer version has written; they are left to it."""
+        self._blind_until = 0.0
         self._closing = False
 
     def here(self, run_id: str) -> OwnedRun | None:
@@ -97,11 +101,7 @@ class Holdings:
         if run is not None:
             return run
         # In a task of its own: whoever asks may be cancelled, and what is claimed by then must be carried on.
-        adopting = self._adopting.get(run_id)
-        if adopting is None:
-            adopting = self._adopting[run_id] = asyncio.create_task(self._take(run_id))
-            adopting.add_done_callback(lambda task: self._taken(run_id, task))
-        return await asyncio.shield(adopting)
+        return await asyncio.shield(self._adopting.get(run_id) or self._begin(run_id, self._take(run_id)))
 
     async def bury_the_dead(self) -> None:
         """Forget the owners whose processes are gone, without waiting for their leases."""
@@ -114,8 +114,11 @@ class Holdings:
         """Take every open run of a loaded workflow that has no live owner."""
         await self.bury_the_dead()
         while self._executions and not self._closing:
-            now = self._clock.monotonic()
-            claims = await self._store.claim_orphans(list(self._executions), self._owner, now, BATCH)
+            if self._is_blind():
+                return
+            claims = await self._store.claim_orphans(
+                list(self._executions), self._owner, self._clock.monotonic, limit=BATCH, leave=self._unreadable
+            )
             self._owed.update((claim.run_id, claim) for claim in claims)
             await self.take_owed()
             if len(claims) < BATCH:
@@ -127,13 +130,16 @@ class Holdings:
             known = self._runs.get(run_id)
             if known is not None:
                 known.lose()
-            try:
-                await self._take_over(claim)
-            except StoreError:
-                raise
-            except Exception:
-                logger.exception("run can't be carried on: its log does not fit this program", extra={"run_id": run_id})
-                self._owed.pop(run_id, None)
+            if run_id not in self._adopting:
+                with contextlib.suppress(UnreadableRunError):
+                    await asyncio.shield(self._begin(run_id, self._take_over(claim)))
+
+    def stood_still(self, now: float) -> None:
+        """Our own beat came late: for one lease we can't tell who else lives, for they may have stood still too."""
+        self._blind_until = now + self._owner.lease_s
+
+    def _is_blind(self) -> bool:
+        return self._clock.monotonic() < self._blind_until
 
     async def load(self, run_id: str) -> tuple[RunState, int]:
         """The run as it is stored, and how many events it has.
@@ -155,6 +161,12 @@ class Holdings:
         await asyncio.gather(*(run.close(grace_s) for run in self.all_here()))
         with contextlib.suppress(StoreError):  # the lease runs out by itself
             await self._store.release(self._owner.owner_id)
+
+    def _begin(self, run_id: str, work: Coroutine[Any, Any, OwnedRun | None]) -> asyncio.Task[OwnedRun | None]:
+        """Adopt a run in the one task that does so at a time."""
+        task = self._adopting[run_id] = asyncio.create_task(work)
+        task.add_done_callback(lambda task: self._taken(run_id, task))
+        return task
 
     def _taken(self, run_id: str, task: asyncio.Task[OwnedRun | None]) -> None:
         del self._adopting[run_id]
@@ -178,10 +190,17 @@ class Holdings:
         owner = await self._store.owner_of(run_id)
         if owner is not None and owner[0] == self._owner.owner_id:
             return Claim(run_id=run_id, epoch=owner[1], crashed=False)
-        return await self._store.claim(run_id, self._owner, self._clock.monotonic())
+        return None if self._is_blind() else await self._store.claim(run_id, self._owner, self._clock.monotonic)
 
-    async def _take_over(self, claim: Claim) -> OwnedRun:
-        state, seq = await self.load(claim.run_id)
+    async def _take_over(self, claim: Claim) -> OwnedRun | None:
+        try:
+            state, seq = await self.load(claim.run_id)
+        except UnreadableRunError:
+            logger.exception("run is left to a newer version", extra={"run_id": claim.run_id})
+            self._unreadable.add(claim.run_id)
+            self._owed.pop(claim.run_id, None)
+            await self._store.give_back(claim, self._owner)
+            raise
         run = self.adopt(state, seq=seq, epoch=claim.epoch)
         self._owed.pop(claim.run_id, None)
         running = [name for name, node in state.nodes.items() if node.phase is Phase.RUNNING]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.journal import change
-from spectra_bot.errors import LeaseLostError
+from spectra_bot.errors import LeaseLostError, StoreError
 from spectra_bot.machine import RunState, StaleEvent, apply
 from spectra_bot.machine import events as e
 from spectra_bot.store import Store
@@ -112,14 +112,22 @@ class RunLog:
     async def pump(self) -> None:
         """Judge and commit until nothing waits; one task at a time."""
         self.pump_task = asyncio.current_task()
+        retry_s = FIRST_RETRY_S
         try:
             while (self._inbox or self._stale) and not self.lost:
-                if self._stale:
-                    self._stale = False
-                    if await self._catch_up():
-                        self._changed(())
-                if self._inbox:
-                    await self._commit_inbox()
+                try:
+                    if self._stale:
+                        await self._catch_up()
+                    if self._inbox and not self.lost:
+                        await self._commit_inbox()
+                    retry_s = FIRST_RETRY_S
+                except Exception as error:
+                    logger.warning("change was not stored", extra={"run_id": self.state.run_id}, exc_info=True)
+                    self._inbox = [proposal for proposal in self._inbox if not _settle(proposal.future, error)]
+                    if self._closing:
+                        return
+                    await self._ownership.clock.sleep(retry_s)
+                    retry_s = min(retry_s * 2, MAX_RETRY_S)
         finally:
             self.pump_task = None
             self._quiet()
@@ -145,30 +153,23 @@ class RunLog:
             self.pump_task = asyncio.create_task(self.pump())
 
     async def _commit_inbox(self) -> None:
+        """Store what waits. If the store fails it waits on, and the error is raised."""
         group, self._inbox = self._inbox, []
-        retry_s = FIRST_RETRY_S
-        while True:
-            state, events, outcomes = self._judge(group)
-            if not events:
-                break
-            try:
-                stored = await self._append(state, events)
-            except Exception as error:
-                logger.warning("change was not stored", extra={"run_id": self.state.run_id}, exc_info=True)
-                group = [proposal for proposal in group if not _settle(proposal.future, error)]
-                if not group or self._closing:
+        try:
+            while True:
+                state, events, outcomes = self._judge(group)
+                if not events or await self._append(state, events):
+                    break
+                if not await self._catch_up():
+                    for proposal in group:
+                        _settle(proposal.future, LeaseLostError(self.state.run_id))
                     return
-                await self._ownership.clock.sleep(retry_s)
-                retry_s = min(retry_s * 2, MAX_RETRY_S)
-                continue
-            if stored:
-                self.state = state
-                self._seq += len(events)
-                break
-            if not await self._catch_up():
-                for proposal in group:
-                    _settle(proposal.future, LeaseLostError(self.state.run_id))
-                return
+        except Exception:
+            self._inbox = [*group, *self._inbox]
+            raise
+        if events:
+            self.state = state
+            self._seq += len(events)
         for proposal, outcome in outcomes:
             _settle(proposal.future, outcome)
             if proposal.judged is not None:
@@ -207,12 +208,22 @@ class RunLog:
         return state, events, outcomes
 
     async def _catch_up(self) -> bool:
-        """Take in events that others appended; False if the run has another owner by now."""
-        ownership = self._ownership
-        if await ownership.store.owner_of(self.state.run_id) != (ownership.owner_id, self._epoch):
+        """Take in events that others appended, and carry them on; False if the run is not ours any more."""
+        ownership, run_id = self._ownership, self.state.run_id
+        self._stale = True  # until it succeeds
+        if await ownership.store.owner_of(run_id) != (ownership.owner_id, self._epoch):
             self.lose()
             return False
-        self.state, self._seq = await ownership.catch_up(self.state, self._seq)
+        try:
+            self.state, self._seq = await ownership.catch_up(self.state, self._seq)
+        except StoreError:
+            raise
+        except Exception:
+            logger.exception("run can't be carried on: what was appended is unreadable here", extra={"run_id": run_id})
+            self.lose()
+            return False
+        self._stale = False
+        self._changed(())
         return True
 
 

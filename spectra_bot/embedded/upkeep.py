@@ -11,7 +11,7 @@ from typing import Any
 
 from spectra_bot.clock import Clock, to_text
 from spectra_bot.embedded.holdings import Holdings
-from spectra_bot.errors import RunNotFoundError, StoreError
+from spectra_bot.errors import RunNotFoundError, StoreError, UnreadableRunError
 from spectra_bot.store import Owner, Store
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,9 @@ POLL_S = 0.1
 """How often an owner looks for what other processes appended."""
 SCAN_S = 1.0
 """How often a process that recovers looks for runs without a live owner, and any for a wall clock that jumped."""
+BEATS_A_LEASE = 4
+LATE = 2 / 3
+"""An owner whose beat is this part of a lease late may have lost its runs, and can't judge who else lives."""
 BATCH = 200
 """How many overdue interrupts are taken at once."""
 
@@ -51,10 +54,13 @@ class Upkeep:
         self._deadlines_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._last_beat = 0.0
+        self._must_look = False
 
     async def start(self) -> None:
         """Beat, adopt what has no owner, and go on doing so."""
         await self._beat()
+        every_s = self._owner.lease_s / BEATS_A_LEASE
+        self._store.keep_beating(self._owner, self._clock.monotonic, every_s, self._beaten)
         await self._holdings.bury_the_dead()
         if self._recover:
             await self._holdings.adopt_orphans()
@@ -65,6 +71,7 @@ class Upkeep:
 
     async def stop(self) -> None:
         """End the background work."""
+        self._store.stop_beating()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -89,11 +96,13 @@ class Upkeep:
         scanned = self._clock.monotonic()
         while True:
             await self._clock.sleep(POLL_S)
-            silent_s = self._clock.monotonic() - self._last_beat
-            if silent_s > self._owner.lease_s / 3:
+            if self._clock.monotonic() - self._last_beat > self._owner.lease_s / 2:
                 await self._beat()
-            if silent_s > self._owner.lease_s:
-                logger.warning("lease ran out while this process stood still", extra={"silent_s": silent_s})
+            if self._must_look:
+                self._must_look = False
+                logger.warning(
+                    "process stood still, or could not write, for long", extra={"lease_s": self._owner.lease_s}
+                )
                 for run in self._holdings.all_here():
                     run.note()
             newest = await self._store.data_version()
@@ -108,16 +117,23 @@ class Upkeep:
                     self.deadlines_changed()
 
     async def _beat(self) -> None:
-        self._last_beat = self._clock.monotonic()
-        await self._store.beat(self._owner, self._last_beat)
+        self._beaten(await self._store.beat(self._owner, self._clock.monotonic))
+
+    def _beaten(self, now: float) -> None:
+        """Told after each beat, also on the store's thread: nothing here but assignments."""
+        if self._last_beat and now - self._last_beat > self._owner.lease_s * LATE:
+            self._holdings.stood_still(now)
+            self._must_look = True
+        self._last_beat = now
 
     async def _take_notes(self) -> None:
         """Take in what others appended to our runs."""
         self.deadlines_changed()
         for run_id in await self._store.noted(self._owner.owner_id):
-            run = await self._holdings.own(run_id)
-            if run is not None:
-                run.note()
+            with contextlib.suppress(UnreadableRunError, RunNotFoundError):  # logged where it was met
+                run = await self._holdings.own(run_id)
+                if run is not None:
+                    run.note()
 
     async def _fire_deadlines(self) -> None:
         """Record each deadline that has passed; look again when the next is due, or when one was added."""
@@ -125,7 +141,7 @@ class Upkeep:
             self._deadlines_changed.clear()
             now = to_text(self._clock.now())
             for run_id, interrupt_id in await self._store.due(self._owner.owner_id, now, BATCH):
-                with contextlib.suppress(RunNotFoundError):
+                with contextlib.suppress(UnreadableRunError, RunNotFoundError):
                     await self._expire(run_id, interrupt_id)
                     logger.info("interrupt expired", extra={"run_id": run_id, "interrupt_id": interrupt_id})
             due = await self._store.next_deadline(self._owner.owner_id)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from spectra_bot.context import Slot
+from spectra_bot.errors import UnreadableRunError
 from spectra_bot.graph import Shape
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.json_values import Path
@@ -239,12 +240,17 @@ def load(kind: str, body: str | bytes, shape_of: Callable[[str], Shape]) -> Even
         shape_of: the shape of a digest.
 
     Raises:
-        KeyError: a kind that this version does not know.
+        UnreadableRunError: of a kind, or with a field, that this version does not know.
     """
     adapter = _adapters.get(kind)
     if adapter is None:
+        if kind not in _KINDS:
+            raise UnreadableRunError(f"an event {kind!r}")
         adapter = _adapters[kind] = TypeAdapter(_KINDS[kind])
-    if kind == RunStarted.__name__:
-        fields = from_json(body)
-        return adapter.validate_python({**fields, "shape": shape_of(fields["shape"])})
-    return adapter.validate_json(body)
+    try:
+        if kind == RunStarted.__name__:
+            fields = from_json(body)
+            return adapter.validate_python({**fields, "shape": shape_of(fields["shape"])})
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        raise UnreadableRunError(f"an event {kind!r}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -79,6 +79,9 @@ class Attempt:
     last_error: str
 
 
+Monotonic = Callable[[], float]
+"""Seconds that never jump, comparable between the processes of one boot."""
+
 AttemptKey = tuple[str, str, str]
 """Interrupt id, handler, and what for: `deliver`, `settle`, `conclude`."""
 
@@ -118,20 +121,41 @@ class Store(Protocol):
         """The stored shape of a digest."""
         ...
 
-    async def claim(self, run_id: str, owner: Owner, now: float) -> Claim | None:
-        """Take a run that has no live owner; None if it has one, or is not there."""
+    async def claim(self, run_id: str, owner: Owner, clock: Monotonic) -> Claim | None:
+        """Take a run that has no live owner; None if it has one, or is not there.
+
+        The clock is read inside the transaction, which may have waited for another program's.
+        """
         ...
 
-    async def claim_orphans(self, workflows: Sequence[str], owner: Owner, now: float, limit: int) -> list[Claim]:
-        """Take the open runs of these workflows that have no live owner, oldest first."""
+    async def claim_orphans(
+        self, workflows: Sequence[str], owner: Owner, clock: Monotonic, *, limit: int, leave: Collection[str]
+    ) -> list[Claim]:
+        """Take the open runs of these workflows that have no live owner, oldest first, but for some."""
         ...
 
     async def owner_of(self, run_id: str) -> tuple[str | None, int] | None:
         """Owner id and epoch of a run; None if there is no such run."""
         ...
 
-    async def beat(self, owner: Owner, now: float) -> None:
-        """Say that an owner lives."""
+    async def beat(self, owner: Owner, clock: Monotonic) -> float:
+        """Say that an owner lives; returns the time that was stored."""
+        ...
+
+    def keep_beating(self, owner: Owner, clock: Monotonic, every_s: float, beaten: Callable[[float], None]) -> None:
+        """Beat from now on, also while the event loop stands still.
+
+        Args:
+            beaten: told the stored time after each beat, on the store's own thread.
+        """
+        ...
+
+    def stop_beating(self) -> None:
+        """Beat no more."""
+        ...
+
+    async def give_back(self, claim: Claim, owner: Owner) -> None:
+        """Give up one run that was claimed."""
         ...
 
     async def owners(self) -> list[Owner]:

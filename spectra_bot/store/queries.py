@@ -28,13 +28,14 @@ CLOSE_INTERRUPT = "update interrupts set status = ? where interrupt_id = ? and s
 RUN_OF = "select run_id from interrupts where interrupt_id = ?"
 
 _IS_ORPHAN = """
-    (owner is null or owner not in (
+    owner is not :me and (owner is null or owner not in (
         select owner_id from owners where boot_id = :boot_id and beat between :since and :until))
 """
 CLAIMABLE_RUN = f"select run_id, epoch, owner from runs where run_id = :run_id and {_IS_ORPHAN}"  # noqa: S608
 ORPHANS = f"""
     select run_id, epoch, owner from runs
-     where is_open = 1 and workflow in (:workflows) and {_IS_ORPHAN}
+     where is_open = 1 and workflow in (:workflows) and run_id not in (select value from json_each(:except))
+       and {_IS_ORPHAN}
      order by run_id limit :limit
 """  # noqa: S608  only constants are put in
 TAKE_RUN = "update runs set owner = ?, epoch = epoch + 1 where run_id = ?"
@@ -45,6 +46,7 @@ BEAT = """
 """
 OWNERS = "select owner_id, boot_id, pid_namespace, pid from owners"
 RELEASE_RUNS = "update runs set owner = null where owner = ?"
+RELEASE_RUN = "update runs set owner = null where run_id = ? and owner = ? and epoch = ?"
 FORGET_OWNER = "delete from owners where owner_id = ?"
 NOTED = "select run_id from runs where owner = ? and noted = 1"
 CLEAR_NOTE = "update runs set noted = 0 where run_id = ? and owner = ? and seq = ? and noted = 1"

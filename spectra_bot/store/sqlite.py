@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Self
 
+from pydantic import ValidationError
 from pydantic_core import from_json
 
 from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.runs import RunStatus, RunSummary
 from spectra_bot.store import queries as q
 from spectra_bot.store.connection import open_database
-from spectra_bot.store.port import Attempt, AttemptKey, Change, Claim, NewRun, Owner
+from spectra_bot.store.port import Attempt, AttemptKey, Change, Claim, Monotonic, NewRun, Owner
 from spectra_bot.store.writer import Writer
+
+logger = logging.getLogger(__name__)
 
 Row = tuple[object, ...]
 
@@ -101,36 +106,44 @@ class SqliteStore:
         [[body]] = await self._rows(q.SHAPE, digest)
         return str(body)
 
-    async def claim(self, run_id: str, owner: Owner, now: float) -> Claim | None:
-        values = {"run_id": run_id, **_lives(owner, now)}
+    async def claim(self, run_id: str, owner: Owner, clock: Monotonic) -> Claim | None:
+        def find(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(q.CLAIMABLE_RUN, {"run_id": run_id, **_lives(owner, clock())}).fetchall()
 
-        def work(connection: sqlite3.Connection) -> Claim | None:
-            found = connection.execute(q.CLAIMABLE_RUN, values).fetchall()
-            return next(iter(_claim(connection, found, owner)), None)
-
-        if not await self._rows(q.CLAIMABLE_RUN, **values):
+        if not await self.writer.submit(find, writes=False):
             return None
-        return await self.writer.submit(work, writes=True)
+        claims = await self.writer.submit(lambda c: _claim(c, find(c), owner), writes=True)
+        return claims[0] if claims else None
 
-    async def claim_orphans(self, workflows: Sequence[str], owner: Owner, now: float, limit: int) -> list[Claim]:
-        names = ", ".join(f":w{index}" for index in range(len(workflows)))
-        query = q.ORPHANS.replace(":workflows", names)
-        values = {f"w{index}": name for index, name in enumerate(workflows)}
+    async def claim_orphans(
+        self, workflows: Sequence[str], owner: Owner, clock: Monotonic, *, limit: int, leave: Collection[str]
+    ) -> list[Claim]:
+        names = {f"w{index}": name for index, name in enumerate(workflows)}
+        query = q.ORPHANS.replace(":workflows", ", ".join(f":{name}" for name in names))
+        values = {**names, "except": json.dumps(list(leave)), "limit": limit}
 
-        def work(connection: sqlite3.Connection) -> list[Claim]:
-            found = connection.execute(query, {**_lives(owner, now), **values, "limit": limit}).fetchall()
-            return _claim(connection, found, owner)
+        def find(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(query, {**values, **_lives(owner, clock())}).fetchall()
 
-        if not await self._rows(query, **_lives(owner, now), **values, limit=1):
+        if not await self.writer.submit(find, writes=False):
             return []
-        return await self.writer.submit(work, writes=True)
+        return await self.writer.submit(lambda c: _claim(c, find(c), owner), writes=True)
+
+    async def give_back(self, claim: Claim, owner: Owner) -> None:
+        await self._write(q.RELEASE_RUN, claim.run_id, owner.owner_id, claim.epoch)
 
     async def owner_of(self, run_id: str) -> tuple[str | None, int] | None:
         rows = await self._rows(q.OWNER_OF, run_id)
         return (None if rows[0][0] is None else str(rows[0][0]), int(str(rows[0][1]))) if rows else None
 
-    async def beat(self, owner: Owner, now: float) -> None:
-        await self._write(q.BEAT, owner.owner_id, owner.boot_id, owner.pid_namespace, owner.pid, now)
+    async def beat(self, owner: Owner, clock: Monotonic) -> float:
+        return await self.writer.submit(lambda c: _beat(c, owner, clock), writes=True)
+
+    def keep_beating(self, owner: Owner, clock: Monotonic, every_s: float, beaten: Callable[[float], None]) -> None:
+        self.writer.repeat(lambda c: beaten(_beat(c, owner, clock)), every_s)
+
+    def stop_beating(self) -> None:
+        self.writer.repeat(None, 0.0)
 
     async def owners(self) -> list[Owner]:
         return [
@@ -185,7 +198,13 @@ class SqliteStore:
     async def list_pending(self, run_id: str | None, limit: int) -> list[InterruptRequest]:
         query = q.PENDING_OF_RUN if run_id is not None else q.PENDING
         bodies = await self._rows(query, run_id=run_id, limit=limit)
-        return [InterruptRequest.model_validate(from_json(str(body))["request"]) for (body,) in bodies]
+        found = []
+        for (body,) in bodies:
+            try:
+                found.append(InterruptRequest.model_validate(from_json(str(body))["request"]))
+            except ValidationError:
+                logger.warning("interrupt is unreadable here: a newer spectra-bot stored it", exc_info=True)
+        return found
 
     async def attempts(self, run_id: str) -> dict[AttemptKey, Attempt]:
         rows = await self._rows(q.ATTEMPTS, run_id)
@@ -231,7 +250,14 @@ def _write_rows(connection: sqlite3.Connection, change: Change) -> None:
 
 
 def _lives(owner: Owner, now: float) -> dict[str, object]:
-    return {"boot_id": owner.boot_id, "since": now - owner.lease_s, "until": now + owner.lease_s}
+    since, until = now - owner.lease_s, now + owner.lease_s
+    return {"me": owner.owner_id, "boot_id": owner.boot_id, "since": since, "until": until}
+
+
+def _beat(connection: sqlite3.Connection, owner: Owner, clock: Monotonic) -> float:
+    now = clock()
+    connection.execute(q.BEAT, (owner.owner_id, owner.boot_id, owner.pid_namespace, owner.pid, now))
+    return now
 
 
 def _claim(connection: sqlite3.Connection, found: Sequence[Row], owner: Owner) -> list[Claim]:

@@ -7,6 +7,7 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -32,6 +33,10 @@ class _Job(Generic[Result]):
     error: Exception | None = None
 
 
+_NOTHING: _Job[object] = _Job(lambda _: None, False, None)  # type: ignore[arg-type]  # nobody waits for it
+"""Wakes the thread."""
+
+
 class Writer:
     """Runs jobs on a thread that alone touches the connection.
 
@@ -46,6 +51,8 @@ class Writer:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, name="spectra-store", daemon=True)
         self._closed = False
+        self._repeated: tuple[Callable[[sqlite3.Connection], object], float] | None = None
+        self._due_s = 0.0
         self.commits = 0
         """How many transactions were committed, for benchmarks."""
 
@@ -66,6 +73,12 @@ class Writer:
         self._jobs.put(_Job(work, writes, future))  # type: ignore[arg-type]  # a queue of jobs of any result
         return future
 
+    def repeat(self, work: Callable[[sqlite3.Connection], object] | None, every_s: float) -> None:
+        """Have work done every so many seconds, whatever the event loop does meanwhile; None ends it."""
+        self._due_s = time.monotonic() + every_s
+        self._repeated = None if work is None else (work, every_s)
+        self._jobs.put(_NOTHING)
+
     async def close(self) -> None:
         """Carry out what is queued, close the database, end the thread."""
         if not self._closed:
@@ -84,17 +97,25 @@ class Writer:
         try:
             while (group := self._next_group()) is not None:
                 self._carry_out(connection, group)
-                self._loop.call_soon_threadsafe(_deliver, group)
+                if group:
+                    self._loop.call_soon_threadsafe(_deliver, group)
+                self._carry_out_repeated(connection)
         except RuntimeError:
             logger.exception("event loop closed before its store")
         finally:
             connection.close()
 
     def _next_group(self) -> list[_Job[object]] | None:
-        job = self._jobs.get()
+        """The jobs that wait; none where it is time for the repeated work; None at the end."""
+        try:
+            wait_s = max(self._due_s - time.monotonic(), 0.0) if self._repeated else None
+            job = self._jobs.get(timeout=wait_s)
+        except queue.Empty:
+            return []
         group: list[_Job[object]] = []
         while job is not None:
-            group.append(job)
+            if job is not _NOTHING:
+                group.append(job)
             if len(group) == MAX_GROUP or self._jobs.empty():
                 return group
             job = self._jobs.get_nowait()
@@ -102,6 +123,16 @@ class Writer:
             self._jobs.put(None)
             return group
         return None
+
+    def _carry_out_repeated(self, connection: sqlite3.Connection) -> None:
+        if self._repeated is None or time.monotonic() < self._due_s:
+            return
+        work, every_s = self._repeated
+        try:
+            self._transact(connection, [_Job(work, True, self._opened)])  # type: ignore[arg-type]  # its result goes nowhere
+        except sqlite3.Error:
+            logger.warning("repeated work of the store failed", exc_info=True)
+        self._due_s = time.monotonic() + every_s
 
     def _carry_out(self, connection: sqlite3.Connection, group: list[_Job[object]]) -> None:
         try:

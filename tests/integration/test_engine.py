@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from spectra_bot import (
     RunUpdate,
     StepContext,
     StoreError,
+    UnreadableRunError,
     Workflow,
     WorkflowRunner,
 )
@@ -256,3 +258,80 @@ async def test_store_that_cannot_be_written_tells_whoever_answers(database: str)
         done = await runner.resume(asked.run_id, request.answer("approve"))
 
     assert done.status is RunStatus.COMPLETED
+
+
+async def test_run_goes_on_whichever_of_two_processes_wins_the_answer(database: str) -> None:
+    workflow = asking()
+    async with (
+        WorkflowRunner(workflows=[workflow], database=database) as owner,
+        WorkflowRunner(workflows=[workflow], database=database) as other,
+    ):
+        for number in range(40):
+            asked = await owner.run("asking")
+            [request] = asked.pending
+            answers = [
+                runner.answer(request.id, request.answer("approve", responder=f"cli:{name}"))
+                for name, runner in (("owner", owner), ("other", other))[:: 1 if number % 2 else -1]
+            ]
+            await asyncio.gather(*answers, return_exceptions=True)
+
+            done = await asyncio.wait_for(owner.wait(asked.run_id, over=True), 5)
+
+            assert done.status is RunStatus.COMPLETED
+
+
+async def test_owner_keeps_its_runs_while_another_program_locks_the_file(database: str) -> None:
+    effects: list[int] = []
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    workflow = Workflow("patient")
+
+    async def effect() -> None:
+        effects.append(1)
+        begun.set()
+        await go_on.wait()
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        await ctx.once("effect", effect)
+
+    async with WorkflowRunner(workflows=[workflow], database=database, lease_s=0.4) as runner:
+        run_id = await runner.start("patient")
+        await begun.wait()
+        other = sqlite3.connect(database, isolation_level=None)
+        other.execute("begin exclusive")
+        await asyncio.sleep(1.2)  # three leases: what is tested is that they run out
+        other.execute("rollback")
+        other.close()
+        await asyncio.sleep(0.6)
+        go_on.set()
+        done = await asyncio.wait_for(runner.wait(run_id), 10)
+        history = [entry.event for entry in await runner.history(run_id)]
+
+    assert done.status is RunStatus.COMPLETED
+    assert effects == [1]
+    assert "RunRecovered" not in history
+
+
+async def test_run_that_a_newer_version_wrote_is_left_to_it_and_holds_up_no_other(database: str) -> None:
+    clock = ManualClock()
+    workflow = asking(timeout=timedelta(hours=1))
+    async with WorkflowRunner(workflows=[workflow], database=database, clock=clock) as runner:
+        newer = await runner.run("asking")
+        mine = await runner.run("asking")
+    connection = sqlite3.connect(database)
+    connection.execute(
+        "insert into events values (?, 3, 'RunTeleported', '{\"at\": \"2026-01-05T09:00:00Z\"}')", (newer.run_id,)
+    )
+    connection.execute("update runs set seq = 3 where run_id = ?", (newer.run_id,))
+    connection.commit()
+    connection.close()
+    clock.advance(timedelta(hours=2))
+
+    async with WorkflowRunner(workflows=[workflow], database=database, clock=clock) as runner:
+        done = await asyncio.wait_for(runner.wait(mine.run_id, over=True), 10)
+        listed = [request.run_id for request in await runner.list_pending()]
+        with pytest.raises(UnreadableRunError, match="update this one"):
+            await runner.answer(newer.pending[0].id, newer.pending[0].answer("approve"))
+
+    assert done.status is RunStatus.FAILED
+    assert listed == [newer.run_id]

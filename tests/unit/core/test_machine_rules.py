@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectra_bot import InterruptStatus, RunStatus, Workflow
+from spectra_bot import InterruptStatus, RunStatus, UnreadableRunError, Workflow
 from spectra_bot.graph import Edge, Shape
 from spectra_bot.machine import (
     Conclude,
@@ -232,7 +232,7 @@ def test_a_run_starts_only_once() -> None:
 
 
 def test_a_kind_of_event_that_this_version_does_not_know_is_named() -> None:
-    with pytest.raises(KeyError, match="RunTeleported"):
+    with pytest.raises(UnreadableRunError, match="RunTeleported"):
         e.load("RunTeleported", b"{}", dict[str, Shape]().__getitem__)
 
 
