@@ -97,13 +97,16 @@ async def slack_handlers(settings: Settings) -> AsyncIterator[list[IInterruptHan
 
 
 async def check_slack(settings: Settings) -> list[tuple[bool, str]]:
-    """What Slack says of the bot token: whether it is fine, and in words."""
+    """What Slack says of the tokens: whether each is fine, and in words."""
+    from handlers.slack import check_app_token, open_client  # noqa: PLC0415
     from handlers.slack import check_slack as check  # noqa: PLC0415
-    from handlers.slack import open_client  # noqa: PLC0415
 
-    token = settings.slack().bot_token.get_secret_value()
-    async with open_client(token, base_url=settings.slack_api_url) as client:
-        return [(finding.is_fine, finding.text) for finding in await check(client)]
+    access = settings.slack()
+    async with open_client(access.bot_token.get_secret_value(), base_url=settings.slack_api_url) as client:
+        found = list(await check(client))
+        if access.app_token is not None:
+            found.append(await check_app_token(client, access.app_token.get_secret_value()))
+    return [(finding.is_fine, finding.text) for finding in dict.fromkeys(found)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

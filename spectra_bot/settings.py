@@ -85,6 +85,20 @@ class Settings(BaseSettings):
             found = (f"{_variable(name)}: {problem}" for name, problem in problems(error).items())
             raise SettingsError("; ".join(found)) from error
 
+    @classmethod
+    def load_what_fits(cls, **overrides: object) -> tuple[Settings, list[str]]:
+        """Read the environment with defaults for what can't be used, and what is wrong with that, a line each."""
+        try:
+            return cls.load(**overrides), []
+        except SettingsError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            found = problems(error.__cause__)
+        defaults = {
+            name: field.default for name, field in cls.model_fields.items() if {name, _variable(name)} & found.keys()
+        }
+        return cls.load(**overrides, **defaults), [f"{_variable(name)}: {problem}" for name, problem in found.items()]
+
     def slack(self) -> SlackAccess:
         """Access to Slack.
 

@@ -2,7 +2,7 @@
 
 from handlers.slack.app import build_slack_app
 from handlers.slack.client import SLACK_API, open_client
-from handlers.slack.doctor import BOT_SCOPES, Finding, check_slack
+from handlers.slack.doctor import BOT_SCOPES, Finding, check_app_token, check_slack
 from handlers.slack.errors import DeliveryError, SlackError, SlackSetupError
 from handlers.slack.handler import SlackApprovalHandler
 from handlers.slack.http_server import EVENTS_PATH, HEALTH_PATH, HttpServer, serve_http
@@ -21,6 +21,7 @@ __all__ = [
     "SlackSetupError",
     "SocketListener",
     "build_slack_app",
+    "check_app_token",
     "check_slack",
     "open_client",
     "serve_http",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.slack.errors import SLACK_FAILURES, delivery_error
+from handlers.slack.errors import SLACK_FAILURES, TOKEN_REFUSALS, code_of, delivery_error, in_short
+from handlers.slack.socket_mode import app_token_refusal
 
 BOT_SCOPES = ("chat:write", "commands")
 """What manifest.yaml asks for. A test compares the two."""
@@ -30,9 +31,11 @@ async def check_slack(client: AsyncWebClient, *, scopes: Iterable[str] = BOT_SCO
     try:
         said = await client.auth_test()
     except SLACK_FAILURES as error:
-        return (Finding(is_fine=False, text=str(delivery_error(error))),)
+        refused = str(delivery_error(error)) if code_of(error) in TOKEN_REFUSALS else _trouble(error, client)
+        return (Finding(is_fine=False, text=refused),)
     team, user = said.get("team"), said.get("user")
-    found = [Finding(is_fine=True, text=f"the bot token belongs to {user} in the workspace {team} ({said['team_id']})")]
+    whose = f"the bot token belongs to {user} in the workspace {team} ({said.get('team_id')})"
+    found = [Finding(is_fine=True, text=whose)]
     headers = {str(name).lower(): str(value) for name, value in said.headers.items()}
     if "x-oauth-scopes" not in headers:
         return (*found, Finding(is_fine=True, text="Slack did not say which scopes the token has"))
@@ -49,3 +52,25 @@ async def check_slack(client: AsyncWebClient, *, scopes: Iterable[str] = BOT_SCO
     if unused:
         found.append(Finding(is_fine=True, text=f"scopes that the bot does not use: {', '.join(unused)}"))
     return tuple(found)
+
+
+async def check_app_token(client: AsyncWebClient, app_token: str) -> Finding:
+    """Ask Slack for a socket's address, as Socket Mode begins; the socket itself is not opened."""
+    try:
+        await client.apps_connections_open(app_token=app_token)
+    except SLACK_FAILURES as error:
+        return Finding(is_fine=False, text=app_token_refusal(code_of(error)) or _trouble(error, client))
+    return Finding(is_fine=True, text="the app token opens Socket Mode")
+
+
+def _trouble(error: BaseException, client: AsyncWebClient) -> str:
+    """A check that got no answer, or one that it did not expect."""
+    code = code_of(error)
+    if code == "ratelimited":
+        return "Slack asks to wait a little (ratelimited): run doctor again in a minute"
+    if code:
+        return f"Slack answered the check with {code}: https://docs.slack.dev/reference/methods tells what that means"
+    return (
+        f"Slack can't be reached at {client.base_url} ({in_short(error)}), so its tokens were not checked: look at "
+        "the network, HTTPS_PROXY and SPECTRA_SLACK_API_URL, and run doctor again"
+    )

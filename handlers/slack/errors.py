@@ -88,7 +88,7 @@ def delivery_error(error: BaseException, channel: str | None = None) -> Delivery
         return DeliveryError(f"Slack refused the message for {where}: {code}", code=code, channel=channel)
     after = _retry_after(error)
     pause = f"; it asks to wait {after:g} s" if after else ""
-    what = f"Slack did not take the message for {where} just now ({_in_short(error)}){pause}; it is tried again"
+    what = f"Slack did not take the message for {where} just now ({in_short(error)}){pause}; it is tried again"
     return DeliveryError(what, code=code, channel=channel, retry_after_s=after)
 
 
@@ -115,6 +115,7 @@ def _retry_after(error: BaseException) -> float | None:
     return None
 
 
-def _in_short(error: BaseException) -> str:
+def in_short(error: BaseException) -> str:
+    """A failure without a code of Slack's in a word or two."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     return f"HTTP {status}" if isinstance(status, int) else type(error).__name__

@@ -96,14 +96,20 @@ async def _first_address(web_client: AsyncWebClient, app_token: str) -> str | No
         async with asyncio.timeout(_CONNECT_WITHIN_S):
             said = await web_client.apps_connections_open(app_token=app_token)
     except SLACK_FAILURES as error:
-        code = code_of(error)
-        if code in _REFUSALS:
-            raise SlackSetupError(
-                f"Slack refuses the app token ({code}): make an app-level token with connections:write under "
-                "Basic Information, switch Socket Mode on, and set SLACK_APP_TOKEN"
-            ) from error
+        if refused := app_token_refusal(code_of(error)):
+            raise SlackSetupError(refused) from error
         return None
     return str(said["url"])
+
+
+def app_token_refusal(code: str) -> str | None:
+    """What to do about an app token that Slack refuses with this code; None where the token is not to blame."""
+    if code not in _REFUSALS:
+        return None
+    return (
+        f"Slack refuses the app token ({code}): make an app-level token with connections:write under "
+        "Basic Information, switch Socket Mode on, and set SLACK_APP_TOKEN"
+    )
 
 
 async def _watch(client: SocketModeClient) -> None:

@@ -46,9 +46,13 @@ class Finding:
         return {"subject": self.subject, "verdict": self.verdict.value, "said": self.said}
 
 
-async def findings(settings: Settings) -> list[Finding]:
-    """Every check, in the order a person would set things up."""
-    found = [*_settings(), await _database(settings.db), *_workflows(settings.workflows), _installation()]
+async def findings(settings: Settings, *, bad_settings: Sequence[str] = ()) -> list[Finding]:
+    """Every check, in the order a person would set things up.
+
+    Args:
+        bad_settings: what can't be used of the environment, so that `settings` has defaults instead.
+    """
+    found = [*_settings(bad_settings), await _database(settings.db), *_workflows(settings.workflows), _installation()]
     found += await _slack(settings)
     return found
 
@@ -71,12 +75,14 @@ def foreign_handlers(owners: Mapping[str, Sequence[str]], folder: Path | None, o
     return None
 
 
-def _settings() -> Iterator[Finding]:
+def _settings(bad: Sequence[str]) -> Iterator[Finding]:
+    for problem in bad:
+        yield _problem("settings", f"{problem}; change it, or unset it for the default")
     unknown = Settings.unknown_names()
     known = [name for name, _ in Settings.table()]
     for name in unknown:
         yield _problem("settings", f"{name} is no setting{did_you_mean(name, known) or '; unset it'}")
-    if not unknown:
+    if not unknown and not bad:
         yield _ok("settings", "every SPECTRA_ variable is known")
 
 

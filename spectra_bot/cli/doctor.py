@@ -10,20 +10,20 @@ from rich.text import Text
 
 from spectra_bot.cli.checks import Finding, Verdict, findings
 from spectra_bot.cli.exit_codes import ExitCode
-from spectra_bot.cli.options import Call, with_call
+from spectra_bot.cli.options import Call, with_call_as_it_is
 from spectra_bot.cli.output import print_records, stdout
 from spectra_bot.printable import printable
 from spectra_bot.redact import redact
 
 
 @click.command()
-@with_call
+@with_call_as_it_is
 def doctor(call: Call) -> None:
     """Check the setup, with what to do about each problem.
 
     Settings, database, workflows, installation and Slack; ends with 1 if something is wrong.
     """
-    found = asyncio.run(findings(call.settings))
+    found = asyncio.run(findings(call.settings, bad_settings=call.bad_settings))
     if call.as_json:
         print_records([each.record() for each in found])
     else:

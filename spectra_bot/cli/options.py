@@ -31,6 +31,8 @@ class Call:
     as_json: bool
     db: Path | None = field(default=None)
     """The database that was named on the command line, where one was."""
+    bad_settings: tuple[str, ...] = ()
+    """What can't be used of the settings, for a command that takes defaults instead."""
 
     def load(self) -> Loaded:
         """The workflows that the call or the settings name.
@@ -72,7 +74,15 @@ def with_call(function: Callable[..., _R]) -> Callable[..., _R]:
     Raises:
         SettingsError: a setting can't be used.
     """
+    return _with_call(function, lambda **given: (Settings.load(**given), []))
 
+
+def with_call_as_it_is(function: Callable[..., _R]) -> Callable[..., _R]:
+    """The same for a command that tells of settings which can't be used, and goes on with the others."""
+    return _with_call(function, Settings.load_what_fits)
+
+
+def _with_call(function: Callable[..., _R], load: Callable[..., tuple[Settings, list[str]]]) -> Callable[..., _R]:
     @shared_options
     @functools.wraps(function)
     def command(*args: Any, **kwargs: Any) -> _R:
@@ -82,7 +92,8 @@ def with_call(function: Callable[..., _R]) -> Callable[..., _R]:
             overrides["db"] = given.db
         if given.workflows:
             overrides["workflows"] = given.workflows
-        call = Call(settings=Settings.load(**overrides), as_json=given.as_json, db=given.db)
+        settings, bad = load(**overrides)
+        call = Call(settings=settings, as_json=given.as_json, db=given.db, bad_settings=tuple(bad))
         return function(call, *args, **kwargs)
 
     return command

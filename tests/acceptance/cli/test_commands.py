@@ -269,6 +269,36 @@ def test_doctor_names_what_is_wrong_and_what_to_do(program: Program) -> None:
     assert "1" not in re.findall(r"xoxb-(\d)", done.out)
 
 
+def test_doctor_tells_bad_settings_and_makes_the_other_checks(deploy: Program) -> None:
+    deploy.env |= {"SPECTRA_PORT": "99999", "SPECTRA_LOG_LEVEL": "loud"}
+
+    done = deploy("doctor")
+
+    assert done.code == 1
+    assert done.err == ""
+    assert re.search("problem +settings: SPECTRA_PORT: .*65535", done.out)
+    assert re.search("problem +settings: SPECTRA_LOG_LEVEL: ", done.out)
+    assert "every SPECTRA_ variable is known" not in done.out
+    assert "workflows: loaded: deploy" in done.out
+    assert "database: " in done.out
+
+
+def test_doctor_says_that_slack_is_not_reached_and_what_to_do(program: Program) -> None:
+    program.env |= {
+        "SLACK_BOT_TOKEN": "xoxb-1",
+        "SLACK_APP_TOKEN": "xapp-1",
+        "SPECTRA_SLACK_API_URL": "http://127.0.0.1:9/api/",
+    }
+
+    done = program("doctor")
+
+    assert done.code == 1
+    assert done.out.count("Slack can't be reached at http://127.0.0.1:9/api/") == 1
+    assert "run doctor again" in done.out
+    assert "tried again" not in done.out
+    assert "message" not in done.out
+
+
 def test_doctor_is_content_with_a_terminal_only_setup(deploy: Program) -> None:
     done = deploy("doctor", "--json")
 

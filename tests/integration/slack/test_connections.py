@@ -7,9 +7,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from handlers.slack import SlackSetupError, build_slack_app, check_slack, open_client, serve_http, serve_socket
+from handlers.slack import (
+    SlackSetupError,
+    build_slack_app,
+    check_app_token,
+    check_slack,
+    open_client,
+    serve_http,
+    serve_socket,
+)
 from spectra_bot import RunStatus
-from spectra_bot.testing import DisconnectReason, FakeSlack, Installation, Refused, ServerError
+from spectra_bot.testing import DisconnectReason, Dropped, FakeSlack, Installation, Refused, ServerError
 from tests.integration.slack.bot import a_bot, no_pause
 from tests.integration.slack.workflows import deploy, with_form
 
@@ -166,6 +174,39 @@ async def test_doctor_tells_a_token_that_slack_refuses() -> None:
 
     assert not finding.is_fine
     assert "SLACK_BOT_TOKEN" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("token", "is_fine", "said"),
+    [("xapp-fake", True, "opens Socket Mode"), ("xapp-wrong", False, "set SLACK_APP_TOKEN")],
+)
+async def test_doctor_asks_slack_for_a_socket_with_the_app_token(token: str, is_fine: bool, said: str) -> None:
+    async with (
+        FakeSlack(mode="socket") as slack,
+        open_client("xoxb-fake", base_url=slack.base_url, sleep=no_pause) as client,
+    ):
+        finding = await check_app_token(client, token)
+
+    assert finding.is_fine is is_fine
+    assert said in finding.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(ServerError(503), "(HTTP 503)"), (Dropped(), "can't be reached"), (Refused("fatal_error"), "with fatal_error")],
+)
+async def test_doctor_tells_a_slack_that_does_not_answer_in_its_own_words(
+    fault: ServerError | Dropped | Refused, said: str
+) -> None:
+    async with FakeSlack() as slack, open_client("xoxb-fake", base_url=slack.base_url, sleep=no_pause) as client:
+        slack.faults.add("auth.test", fault, times=None)
+
+        (finding,) = await check_slack(client)
+
+    assert not finding.is_fine
+    assert said in finding.text
+    assert "message" not in finding.text
+    assert "tried again" not in finding.text
 
 
 async def test_a_message_of_another_app_is_left_alone(tmp_path: Path) -> None:
