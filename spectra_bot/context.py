@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from spectra_bot.errors import (
     InterruptTimedOutError,
     InvalidRequestError,
     OnceKeyError,
+    OnceResultError,
     QuestionOrderError,
     UnstableQuestionError,
 )
@@ -53,8 +54,8 @@ class NewQuestion:
 class Effects(Protocol):
     """What a context may do to the world, supplied by the engine."""
 
-    async def store_once(self, key: str, value: object) -> JsonValue:
-        """Store the result of an effect and return its JSON form; it is on disk before this returns."""
+    async def once(self, key: str, fn: Callable[[], object]) -> JsonValue:
+        """Do an effect, or join the one under way, and return its result as it is stored by then."""
         ...
 
     def report(self, fraction: float | None, text: str) -> None:
@@ -78,6 +79,7 @@ class StepContext:
     visit: int = 1
     questions: Mapping[Slot, Question] = field(default_factory=dict, repr=False)
     stored: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+    spoiled: Mapping[str, str] = field(default_factory=dict, repr=False)
     effects: Effects | None = field(default=None, repr=False)
     asked: list[NewQuestion] = field(default_factory=list, repr=False)
     still_open: list[Slot] = field(default_factory=list, repr=False)
@@ -167,28 +169,29 @@ class StepContext:
         """Run an effect once in this visit, over re-runs, retries and crashes, and return its stored JSON form.
 
         The result is on disk before this returns. The effect runs again only if the process dies between doing it
-        and storing its result; `effect_id` is stable then. An effect that raised is not stored.
+        and storing its result; `effect_id` is stable then. An effect that raised is not stored. One that has begun
+        is not cancelled with its step: it ends, its result is kept, and a re-run joins it.
 
         Args:
             fn: a function, or an async one, without arguments.
 
         Raises:
             OnceKeyError: the key was used twice in this visit.
+            OnceResultError: it was done, and JSON can't hold its result, or not within the size limit.
         """
         if key in self._once_keys:
             raise OnceKeyError(key)
         self._once_keys.add(key)
+        if key in self.spoiled:
+            raise OnceResultError(key, self.spoiled[key])
         if key in self.stored:
             return copy_of(self.stored[key])
         assert self.effects is not None, "a context without effects only judges conditions"  # noqa: S101
         try:
-            value = fn()
-            if isinstance(value, Awaitable):
-                value = await value
+            return copy_of(await self.effects.once(key, fn))
         except BaseException:
             self._once_keys.discard(key)  # nothing was done, so the step may try again
             raise
-        return copy_of(await self.effects.store_once(key, value))
 
     def effect_id(self, key: str) -> str:
         """An idempotency key for another system: the same in each re-run of this visit."""

@@ -24,7 +24,8 @@ SpectraError
 │   ├── AnswerIgnoredError      an answered question was raised again
 │   ├── UnstableQuestionError   a question changed on each re-run
 │   ├── QuestionOrderError      unkeyed questions changed places
-│   └── OnceKeyError            a once key used twice in one visit
+│   ├── OnceKeyError            a once key used twice in one visit
+│   └── OnceResultError         an effect was done, and its result can't be stored
 ├── StoreError                  the database can't be used, or refused a change
 │   └── LeaseLostError          another process owns the run now
 ├── SettingsError               a setting is missing or can't be used; stands in settings.py
@@ -243,6 +244,17 @@ class OnceKeyError(StepError):
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(f"once({key!r}) was called twice in one visit; give each effect a key of its own")
+
+
+class OnceResultError(StepError):
+    """An effect was done, and its result can't be stored; the effect is not repeated."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        self.key, self.problem = key, problem
+        super().__init__(
+            f"once({key!r}) did its effect, and its result can't be stored ({problem}); it will not be done again, "
+            "so return something that JSON can hold"
+        )
 
 
 class StoreError(SpectraError):

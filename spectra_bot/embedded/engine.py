@@ -20,7 +20,7 @@ from spectra_bot.embedded.holdings import Holdings
 from spectra_bot.embedded.journal import change, new_id, new_run
 from spectra_bot.embedded.outbox import HandlerOutbox
 from spectra_bot.embedded.owned_run import OwnedRun
-from spectra_bot.embedded.ownership import new_owner
+from spectra_bot.embedded.ownership import Pulse, new_owner
 from spectra_bot.embedded.run_log import Propose
 from spectra_bot.embedded.upkeep import POLL_S, Upkeep
 from spectra_bot.embedded.views import checkpoint_of, details_of, interrupt_record, result_of
@@ -82,6 +82,7 @@ class EmbeddedEngine:
         self._store = store
         self._clock = clock
         self._owner = new_owner(lease_s)
+        pulse = Pulse(lease_s)
         self._max_payload_bytes = max_payload_bytes
         self._starting: set[asyncio.Task[str]] = set()
         self._holdings = Holdings(
@@ -89,6 +90,7 @@ class EmbeddedEngine:
             store=store,
             clock=clock,
             owner=self._owner,
+            pulse=pulse,
             outbox=HandlerOutbox(handlers, store=store, clock=clock),
             max_payload_bytes=max_payload_bytes,
             report=report,
@@ -99,6 +101,7 @@ class EmbeddedEngine:
             store=store,
             clock=clock,
             owner=self._owner,
+            pulse=pulse,
             recover=recover,
             expire=self._expire,
         )

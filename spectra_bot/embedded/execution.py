@@ -95,6 +95,7 @@ class Execution:
             visit=node.visit,
             questions=state.questions(step) if node.slots else {},
             stored=node.once,
+            spoiled=node.spoiled,
             effects=effects,
         )
 

@@ -15,7 +15,7 @@ from spectra_bot.clock import Clock
 from spectra_bot.embedded.execution import Execution
 from spectra_bot.embedded.journal import read_shape, replay
 from spectra_bot.embedded.owned_run import Means, Outbox, OwnedRun
-from spectra_bot.embedded.ownership import is_surely_dead
+from spectra_bot.embedded.ownership import Pulse, is_surely_dead
 from spectra_bot.embedded.run_log import Ownership
 from spectra_bot.errors import LeaseLostError, RunNotFoundError, StoreError, UnreadableRunError
 from spectra_bot.graph import Shape
@@ -43,6 +43,7 @@ class Holdings:
         store: Store,
         clock: Clock,
         owner: Owner,
+        pulse: Pulse,
         outbox: Outbox,
         max_payload_bytes: int,
         report: Callable[[RunUpdate], None] | None,
@@ -53,6 +54,7 @@ class Holdings:
         self._store = store
         self._clock = clock
         self._owner = owner
+        self._pulse = pulse
         self._known_shapes = {shape.digest: shape for shape in self.shapes.values()}
         self._executions = {
             name: Execution(workflow, clock=clock, max_payload_bytes=max_payload_bytes)
@@ -61,6 +63,7 @@ class Holdings:
         self._means = Means(
             ownership=Ownership(store=store, clock=clock, owner_id=owner.owner_id, catch_up=self._catch_up),
             outbox=outbox,
+            pulse=pulse,
             max_payload_bytes=max_payload_bytes,
             report=report,
             committed=committed,
@@ -73,7 +76,6 @@ class Holdings:
         """Runs that are ours in the store and not yet in our hands."""
         self._unreadable: set[str] = set()
         """Runs that a newer version has written; they are left to it."""
-        self._blind_until = 0.0
         self._closing = False
 
     def here(self, run_id: str) -> OwnedRun | None:
@@ -134,12 +136,8 @@ class Holdings:
                 with contextlib.suppress(UnreadableRunError):
                     await asyncio.shield(self._begin(run_id, self._take_over(claim)))
 
-    def stood_still(self, now: float) -> None:
-        """Our own beat came late: for one lease we can't tell who else lives, for they may have stood still too."""
-        self._blind_until = now + self._owner.lease_s
-
     def _is_blind(self) -> bool:
-        return self._clock.monotonic() < self._blind_until
+        return self._pulse.is_blind(self._clock.monotonic())
 
     async def load(self, run_id: str) -> tuple[RunState, int]:
         """The run as it is stored, and how many events it has.

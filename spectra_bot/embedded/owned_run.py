@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from pydantic import JsonValue
 
 from spectra_bot.embedded.commands import CommandTasks
+from spectra_bot.embedded.effects import RunEffects
 from spectra_bot.embedded.execution import Execution
+from spectra_bot.embedded.ownership import Pulse
 from spectra_bot.embedded.run_log import Ownership, Propose, RunLog
-from spectra_bot.errors import SpectraError
-from spectra_bot.json_values import to_json_value
 from spectra_bot.machine import (
     ArmTimer,
     Command,
@@ -25,7 +25,6 @@ from spectra_bot.machine import (
     RunState,
     RunStep,
     Settle,
-    StaleEvent,
 )
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunStatus, RunUpdate
@@ -53,6 +52,7 @@ class Means:
 
     ownership: Ownership
     outbox: Outbox
+    pulse: Pulse
     max_payload_bytes: int
     report: Callable[[RunUpdate], None] | None
     committed: Callable[[RunState], None]
@@ -72,6 +72,13 @@ class OwnedRun:
         self._watchers: list[asyncio.Future[None]] = []
         self._log = RunLog(
             state, seq=seq, epoch=epoch, ownership=means.ownership, changed=self._changed, quiet=self._quiet
+        )
+        self.effects = RunEffects(
+            self._log,
+            clock=means.ownership.clock,
+            pulse=means.pulse,
+            max_payload_bytes=means.max_payload_bytes,
+            quiet=self._quiet,
         )
         self._tasks = CommandTasks(
             self._log,
@@ -95,7 +102,7 @@ class OwnedRun:
     @property
     def is_busy(self) -> bool:
         """Something of it runs, waits to be stored, or is waited for."""
-        return self._log.is_busy or self._tasks.is_busy or bool(self._watchers)
+        return self._log.is_busy or self._tasks.is_busy or self.effects.is_busy or bool(self._watchers)
 
     def rests(self, *, over: bool) -> bool:
         """No step of it runs, and with `over` none will; its handlers may still be asking."""
@@ -139,6 +146,7 @@ class OwnedRun:
     async def close(self, grace_s: float) -> None:
         """Stop what runs, giving it time to clean up; what is not stored runs again in the next process."""
         await self._tasks.close(grace_s)
+        await self.effects.close(grace_s)
         await self._log.close(grace_s)
         self.tell_watchers()
 
@@ -158,13 +166,15 @@ class OwnedRun:
 
     def _changed(self, events: Sequence[e.Event]) -> None:
         self.means.committed(self.state)
+        if self.lost:
+            self.effects.cancel()
         if self.means.report is not None:
             for event in events:
                 self.tell(e.kind_of(event), getattr(event, "step", None))
         self.carry_on()
 
     def _quiet(self) -> None:
-        if not self._log.is_busy and not self._tasks.is_busy:
+        if not self._log.is_busy and not self._tasks.is_busy and not self.effects.is_busy:
             self.tell_watchers()
             self.means.idle(self)
 
@@ -196,21 +206,13 @@ class OwnedRun:
 
 
 class _StepEffects:
-    """A step's way to store results and show progress."""
+    """A step's way to do effects once and show progress."""
 
     def __init__(self, run: OwnedRun, step: str, visit: int) -> None:
         self._run, self._step, self._visit = run, step, visit
 
-    async def store_once(self, key: str, value: object) -> JsonValue:
-        means = self._run.means
-        stored = to_json_value(value, f"once {key!r} of {self._step}", means.max_payload_bytes)
-        now = means.ownership.clock.now()
-        event = e.OnceStored(at=now, step=self._step, visit=self._visit, key=key, value=stored)
-        try:
-            await self._run.submit(lambda _: ([event], None))
-        except StaleEvent as stale:
-            raise SpectraError(f"once {key!r}: {stale.what}") from stale
-        return stored
+    async def once(self, key: str, fn: Callable[[], object]) -> JsonValue:
+        return await self._run.effects.once(self._step, self._visit, key, fn)
 
     def report(self, fraction: float | None, text: str) -> None:
         self._run.tell("StepProgress", self._step, fraction, text)

@@ -53,3 +53,33 @@ def _boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return "unknown"
+
+
+LATE = 2 / 3
+"""An owner whose beat is this part of a lease late may have lost its runs, and can't judge who else lives."""
+
+
+class Pulse:
+    """When an owner last said that it lives. Written by the store's thread: nothing here but assignments."""
+
+    def __init__(self, lease_s: float) -> None:
+        self._lease_s = lease_s
+        self._last_beat: float | None = None
+        self._blind_until = 0.0
+        self.lapses = 0
+        """How often a beat came so late that runs may have been lost meanwhile."""
+
+    def beaten(self, now: float) -> None:
+        """A beat was stored."""
+        if self._last_beat is not None and now - self._last_beat > self._lease_s * LATE:
+            self.lapses += 1
+            self._blind_until = now + self._lease_s
+        self._last_beat = now
+
+    def is_fresh(self, now: float, part: float = LATE) -> bool:
+        """The last beat is younger than that part of a lease."""
+        return self._last_beat is not None and now - self._last_beat <= self._lease_s * part
+
+    def is_blind(self, now: float) -> bool:
+        """For one lease after a late beat we can't tell who else lives: they may have stood still too."""
+        return now < self._blind_until

@@ -102,7 +102,27 @@ class RunLog:
         Args:
             judged: told once it is stored or dropped; False where it broke a rule of the machine, which is a bug.
         """
+        if self.lost:
+            judged(False)
+            return
         self._inbox.append(_Proposal(propose=lambda _: (events, None), judged=judged))
+
+    async def keep(self, event: e.Event) -> None:
+        """Store what happened to the world, however long the store fails; return when it is on disk.
+
+        An event that came too late, or after the run was lost, is dropped.
+        """
+        judged = asyncio.Event()
+        self.report([event], lambda _: judged.set())
+        self._wake()
+        await judged.wait()
+
+    async def is_ours(self) -> bool:
+        """Ask the store; a run that another process has taken is lost here at once."""
+        ownership = self._ownership
+        if await ownership.store.owner_of(self.state.run_id) != (ownership.owner_id, self._epoch):
+            self.lose()
+        return not self.lost
 
     def note(self) -> None:
         """Someone else may have appended: take it in."""
@@ -138,8 +158,7 @@ class RunLog:
             logger.warning("run was taken over by another process", extra={"run_id": self.state.run_id})
             self.lost = True
             inbox, self._inbox = self._inbox, []
-            for proposal in inbox:
-                _settle(proposal.future, LeaseLostError(self.state.run_id))
+            self._drop(inbox)
             self._changed(())
 
     async def close(self, grace_s: float) -> None:
@@ -161,8 +180,7 @@ class RunLog:
                 if not events or await self._append(state, events):
                     break
                 if not await self._catch_up():
-                    for proposal in group:
-                        _settle(proposal.future, LeaseLostError(self.state.run_id))
+                    self._drop(group)
                     return
         except Exception:
             self._inbox = [*group, *self._inbox]
@@ -176,6 +194,11 @@ class RunLog:
                 proposal.judged(not isinstance(outcome, Exception) or isinstance(outcome, StaleEvent))
         if events:
             self._changed(events)
+
+    def _drop(self, proposals: Sequence[_Proposal]) -> None:
+        for proposal in proposals:
+            if not _settle(proposal.future, LeaseLostError(self.state.run_id)) and proposal.judged is not None:
+                proposal.judged(False)
 
     async def _append(self, state: RunState, events: Sequence[e.Event]) -> bool:
         ownership = self._ownership
@@ -211,8 +234,7 @@ class RunLog:
         """Take in events that others appended, and carry them on; False if the run is not ours any more."""
         ownership, run_id = self._ownership, self.state.run_id
         self._stale = True  # until it succeeds
-        if await ownership.store.owner_of(run_id) != (ownership.owner_id, self._epoch):
-            self.lose()
+        if not await self.is_ours():
             return False
         try:
             self.state, self._seq = await ownership.catch_up(self.state, self._seq)

@@ -11,6 +11,7 @@ from typing import Any
 
 from spectra_bot.clock import Clock, to_text
 from spectra_bot.embedded.holdings import Holdings
+from spectra_bot.embedded.ownership import Pulse
 from spectra_bot.errors import RunNotFoundError, StoreError, UnreadableRunError
 from spectra_bot.store import Owner, Store
 
@@ -21,8 +22,6 @@ POLL_S = 0.1
 SCAN_S = 1.0
 """How often a process that recovers looks for runs without a live owner, and any for a wall clock that jumped."""
 BEATS_A_LEASE = 4
-LATE = 2 / 3
-"""An owner whose beat is this part of a lease late may have lost its runs, and can't judge who else lives."""
 BATCH = 200
 """How many overdue interrupts are taken at once."""
 
@@ -42,6 +41,7 @@ class Upkeep:
         store: Store,
         clock: Clock,
         owner: Owner,
+        pulse: Pulse,
         recover: bool,
         expire: Callable[[str, str], Awaitable[None]],
     ) -> None:
@@ -49,18 +49,17 @@ class Upkeep:
         self._store = store
         self._clock = clock
         self._owner = owner
+        self._pulse = pulse
         self._recover = recover
         self._expire = expire
         self._deadlines_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._last_beat = 0.0
-        self._must_look = False
 
     async def start(self) -> None:
         """Beat, adopt what has no owner, and go on doing so."""
         await self._beat()
         every_s = self._owner.lease_s / BEATS_A_LEASE
-        self._store.keep_beating(self._owner, self._clock.monotonic, every_s, self._beaten)
+        self._store.keep_beating(self._owner, self._clock.monotonic, every_s, self._pulse.beaten)
         await self._holdings.bury_the_dead()
         if self._recover:
             await self._holdings.adopt_orphans()
@@ -93,16 +92,15 @@ class Upkeep:
 
     async def _look_around(self) -> None:
         version = -1
+        lapses = self._pulse.lapses
         scanned = self._clock.monotonic()
         while True:
             await self._clock.sleep(POLL_S)
-            if self._clock.monotonic() - self._last_beat > self._owner.lease_s / 2:
+            if not self._pulse.is_fresh(self._clock.monotonic(), 1 / 2):
                 await self._beat()
-            if self._must_look:
-                self._must_look = False
-                logger.warning(
-                    "process stood still, or could not write, for long", extra={"lease_s": self._owner.lease_s}
-                )
+            if self._pulse.lapses != lapses:
+                lapses = self._pulse.lapses
+                logger.warning("process stood still, or could not write, for long", extra={"lapses": lapses})
                 for run in self._holdings.all_here():
                     run.note()
             newest = await self._store.data_version()
@@ -117,14 +115,7 @@ class Upkeep:
                     self.deadlines_changed()
 
     async def _beat(self) -> None:
-        self._beaten(await self._store.beat(self._owner, self._clock.monotonic))
-
-    def _beaten(self, now: float) -> None:
-        """Told after each beat, also on the store's thread: nothing here but assignments."""
-        if self._last_beat and now - self._last_beat > self._owner.lease_s * LATE:
-            self._holdings.stood_still(now)
-            self._must_look = True
-        self._last_beat = now
+        self._pulse.beaten(await self._store.beat(self._owner, self._clock.monotonic))
 
     async def _take_notes(self) -> None:
         """Take in what others appended to our runs."""

@@ -85,6 +85,8 @@ def apply(state: RunState, event: e.Event) -> RunState:
             if event.key in node.once:
                 raise StaleEvent(f"once {event.key!r} of step {event.step} is stored already")
             node = evolve(node, once={**node.once, event.key: event.value})
+            if event.problem is not None:
+                node = evolve(node, spoiled={**node.spoiled, event.key: event.problem})
             return evolve(state, nodes={**state.nodes, event.step: node}, updated_at=event.at)
         case e.RunRecovered():
             return _recovered(state, event)

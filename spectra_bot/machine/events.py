@@ -142,6 +142,8 @@ class OnceStored:
     visit: int
     key: str
     value: JsonValue = None
+    problem: str | None = None
+    """Why the result itself could not be stored; the effect was done all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,8 @@ class NodeState:
     slots: Mapping[Slot, str] = field(default_factory=dict)
     """The newest interrupt of each question of this visit."""
     once: Mapping[str, JsonValue] = field(default_factory=dict)
+    spoiled: Mapping[str, str] = field(default_factory=dict)
+    """Why the result of an effect is not there, by key."""
     stopped_in: Phase | None = None
     """The phase in which it failed or was cancelled: where a retry sets in."""
     error: str | None = None

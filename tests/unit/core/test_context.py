@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -38,7 +38,7 @@ class Visit:
     def __init__(self, **fields: Any) -> None:
         self._fields = fields
         self.questions: dict[Slot, Question] = {}
-        self.once: dict[str, JsonValue] = {}
+        self.results: dict[str, JsonValue] = {}
         self.now = NOW
         self.asked = 0
 
@@ -46,7 +46,7 @@ class Visit:
         return StepContext(
             **{"run_id": "r-1", "step": "ask", "inputs": {}, "outputs": {}, **self._fields},
             questions=dict(self.questions),
-            stored=dict(self.once),
+            stored=dict(self.results),
             effects=self,
         )
 
@@ -78,12 +78,13 @@ class Visit:
         self.park(ctx)
         return ctx.asked[-1].slot
 
-    async def store_once(self, key: str, value: object) -> JsonValue:
-        self.once[key] = to_json_value(value, key)
-        return self.once[key]
+    async def once(self, key: str, fn: Callable[[], object]) -> JsonValue:
+        value = fn()
+        self.results[key] = to_json_value(await value if isinstance(value, Awaitable) else value, key)
+        return self.results[key]
 
     def report(self, fraction: float | None, text: str) -> None:
-        self.once["progress"] = [fraction, text]
+        self.results["progress"] = [fraction, text]
 
 
 # Awaited questions.
@@ -437,12 +438,12 @@ async def test_a_once_key_used_twice_in_one_execution_fails_the_step() -> None:
     with pytest.raises(OnceKeyError, match="give each effect a key of its own"):
         await ctx.once("ship", lambda: 2)
 
-    assert visit.once == {"ship": 1}
+    assert visit.results == {"ship": 1}
 
 
 async def test_a_once_key_used_twice_fails_the_step_on_its_re_run_too() -> None:
     visit = Visit()
-    visit.once["ship"] = 1
+    visit.results["ship"] = 1
     ctx = visit.execution()
     await ctx.once("ship", lambda: 1)
 
@@ -460,7 +461,7 @@ async def test_an_effect_that_failed_may_be_tried_again() -> None:
     with pytest.raises(ConnectionError):
         await ctx.once("ship", broken)
 
-    assert visit.once == {}
+    assert visit.results == {}
     assert await ctx.once("ship", lambda: "shipped") == "shipped"
 
 
@@ -483,7 +484,7 @@ def test_progress_goes_to_whoever_watches() -> None:
 
     visit.execution().progress(0.5, "half")
 
-    assert visit.once["progress"] == [0.5, "half"]
+    assert visit.results["progress"] == [0.5, "half"]
 
 
 # What a step is given is its own.
@@ -492,7 +493,7 @@ def test_progress_goes_to_whoever_watches() -> None:
 async def test_a_step_that_changes_what_it_was_given_changes_nothing_of_its_run() -> None:
     outputs: Mapping[str, Any] = {"plan": {"changes": ["a"]}}
     visit = Visit(outputs=outputs)
-    visit.once["list"] = ["a"]
+    visit.results["list"] = ["a"]
     await visit.ask(SHIP)
     visit.answer(0)
     ctx = visit.execution()
@@ -505,7 +506,7 @@ async def test_a_step_that_changes_what_it_was_given_changes_nothing_of_its_run(
     response.request.data["more"] = 1
 
     assert outputs == {"plan": {"changes": ["a"]}}
-    assert visit.once["list"] == ["a"]
+    assert visit.results["list"] == ["a"]
     again = visit.execution().response
     assert again is not None
     assert again.request is not None
