@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.slack.actions import Actions
@@ -18,9 +21,12 @@ from handlers.slack.doorkeeper import Doorkeeper
 from handlers.slack.errors import SlackSetupError
 from handlers.slack.handler import SlackApprovalHandler
 from handlers.slack.modals import CALLBACK_ID
+from handlers.slack.payloads import is_well_formed
 from handlers.slack.whisper import Whispers
 from handlers.slack.workspace import Workspace
 from spectra_bot import Runner
+
+logger = logging.getLogger(__name__)
 
 
 def build_slack_app(
@@ -78,7 +84,17 @@ def build_slack_app(
         whispers=whispers,
         command=command,
     )
+    app.middleware(_refuse_malformed)
     app.action(re.compile(f"^{re.escape(OPTION_PREFIX)}"))(actions.press)
     app.view(CALLBACK_ID)(actions.submit)
     app.command(command)(commands.obey)
     return app
+
+
+async def _refuse_malformed(body: dict[str, Any], next_: Callable[[], Awaitable[None]]) -> BoltResponse | None:
+    """Signed, and not as Slack sends it: nobody hears it."""
+    if not is_well_formed(body):
+        logger.warning("request refused: malformed")
+        return BoltResponse(status=400)
+    await next_()
+    return None

@@ -12,6 +12,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
 from handlers.slack.errors import SlackSetupError
+from handlers.slack.payloads import is_well_formed
 from handlers.slack.running import RunningListeners
 from handlers.slack.workspace import refuse_bad_token
 
@@ -21,6 +22,8 @@ EVENTS_PATH = "/slack/events"
 HEALTH_PATH = "/healthz"
 _LARGEST_BODY = 4 * 1024 * 1024
 _STOP_WITHIN_S = 5.0
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What Bolt raises for a body that is no JSON, or not of the shape that it expects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +59,11 @@ async def serve_http(
     async def hear(request: web.Request) -> web.Response:
         try:
             heard = await to_bolt_request(request)
-        except UnicodeDecodeError:
-            return web.Response(status=400)
+        except _MALFORMED:  # Bolt reads the body before it looks at the signature
+            return _malformed(request)
         answer = await app.async_dispatch(heard)
+        if answer.status == web.HTTPInternalServerError.status_code and not is_well_formed(heard.body):
+            return _malformed(request)  # Bolt's own steps stumbled over it
         if answer.status == web.HTTPUnauthorized.status_code:
             logger.warning("request refused: bad signature or old timestamp", extra={"remote": request.remote})
         return await to_aiohttp_response(answer)
@@ -84,6 +89,11 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
             f"can't listen on {host} port {port}: {error.strerror or error}; choose another port"
         ) from error
     return int(runner.addresses[0][1])
+
+
+def _malformed(request: web.Request) -> web.Response:
+    logger.warning("request refused: malformed", extra={"remote": request.remote})
+    return web.Response(status=400)
 
 
 async def _healthy(_request: web.Request) -> web.Response:

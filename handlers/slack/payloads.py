@@ -115,6 +115,57 @@ def person_in(body: Payload) -> Person:
     return Person(team=text_at(body, "user", "team_id"), user=text_at(body, "user", "id"))
 
 
+def is_well_formed(body: Payload) -> bool:
+    """What is read of a payload has the types that Slack gives it; a kind that nobody hears may hold anything.
+
+    A person without a workspace is well-formed: the doorkeeper tells them.
+    """
+    match body.get("type"):
+        case "block_actions":
+            actions = body.get("actions")
+            is_clicked = isinstance(actions, list) and bool(actions)
+            return (
+                is_clicked
+                and all(_has(action, str, "action_id") for action in _items(actions))
+                and _has_person(body)
+                and all(_may_have(body, dict, name) for name in ("channel", "container", "message", "team", "view"))
+                and all(_may_have(body, str, name) for name in ("response_url", "trigger_id"))
+            )
+        case "view_submission" | "view_closed":
+            view = body.get("view")
+            state = view.get("state") if isinstance(view, dict) else None
+            return (
+                _has_person(body)
+                and _has(view, str, "type", "callback_id")
+                and _may_have(view, str, "private_metadata")
+                and _may_have(view, dict, "state")
+                and (state is None or _may_have(state, dict, "values"))
+            )
+        case "event_callback":
+            return _has(body.get("event"), str, "type")
+        case None:
+            return all(body.get(name) for name in ("command", "user_id", "channel_id"))
+        case kind:
+            return isinstance(kind, str)
+
+
+def _has_person(body: Payload) -> bool:
+    user = body.get("user")
+    return _has(user, str, "id") and bool(text_at(body, "user", "id")) and _may_have(user, str, "team_id")
+
+
+def _items(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
+
+
+def _has(value: JsonValue, kind: type, *names: str) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), kind) for name in names)
+
+
+def _may_have(value: JsonValue | Payload, kind: type, name: str) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get(name), kind | type(None))
+
+
 def text_at(body: Payload, *path: str) -> str:
     """The text at a path of names; empty where there is none."""
     value: JsonValue = dict(body)
