@@ -15,7 +15,7 @@ from spectra_bot.cli.commands_to_type import CommandsToType
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.runners import opened
-from spectra_bot.cli.views import history_view, pending_view, run_view, runs_view
+from spectra_bot.cli.views import history_view, pending_view, run_view, runs_view, steps_in_words
 from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.printable import printable
 from spectra_bot.run_inputs import inputs_of
@@ -140,7 +140,7 @@ def _workflow_text(workflow: Workflow) -> Text:
     text = Text.assemble((printable(workflow.name), "bold"))
     if workflow.description:
         text.append(f"  {printable(workflow.description)}")
-    text.append(f"\n  steps: {' → '.join(printable(node.name) for node in workflow.shape().nodes)}", style="dim")
+    text.append(f"\n  steps: {steps_in_words(workflow.shape())}", style="dim")
     if workflow.inputs is None:
         text.append("\n  takes any key=value")
         return text

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from spectra_bot.graph import Edge, Node, Shape
 from spectra_bot.interrupts import InterruptRequest, InterruptStatus
 from spectra_bot.printable import printable
 from spectra_bot.redact import redact
@@ -117,6 +118,22 @@ def history_view(checkpoints: Iterable[Checkpoint]) -> Table:
             Text(_cut(_gist(redact(checkpoint.detail)), 160)),
         )
     return table
+
+
+def steps_in_words(shape: Shape) -> str:
+    """The graph: on one line where each step follows the one before it, else a line a step with what it is after."""
+    nodes = shape.nodes
+    linear = all(node.edges == ((Edge(nodes[index - 1].name),) if index else ()) for index, node in enumerate(nodes))
+    if linear and not any(node.routes or node.backs for node in nodes):
+        return printable(" → ".join(node.name for node in nodes))
+    return "".join(f"\n    {printable(_node_in_words(node))}" for node in nodes)
+
+
+def _node_in_words(node: Node) -> str:
+    after = [edge.source + (f" ({edge.option})" if edge.option else "") for edge in node.edges]
+    back = [f"{route.to} ({route.option})" for route in node.routes if route.back] + list(node.backs)
+    notes = [f"after {', '.join(after)}" if after else "", f"back to {', '.join(back)}" if back else ""]
+    return " · ".join([node.name, *(note for note in notes if note)])
 
 
 def run_view(details: RunDetails) -> RenderableType:

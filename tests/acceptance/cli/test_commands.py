@@ -365,6 +365,34 @@ def test_command_stopped_without_a_terminal_is_carried_on_as_it_says(program: Pr
     assert "completed" in done.out
 
 
+def test_workflows_are_listed_with_the_graph_as_it_is(deploy: Program) -> None:
+    deploy.file(
+        "forked.py",
+        """
+from spectra_bot import HumanGateStep, Workflow
+forked = Workflow("forked")
+async def work(ctx): ...
+forked.add("s", work)
+forked.add("a", work, after="s")
+forked.add("b", work, after="s")
+routes = {"modify": "s", "other": "x"}
+forked.add("gate", HumanGateStep(reason="?", options=("approve", *routes), routes=routes), after=("a", "b"))
+forked.add("x", work, after=())
+""",
+    )
+
+    shown = deploy("workflows", "--workflows", "forked.py", "--workflows", "deploy.py").out
+
+    assert "steps: plan → approve → ship" in shown
+    assert [line.strip() for line in shown.splitlines() if line.startswith("    ")] == [
+        "s",
+        "a · after s",
+        "b · after s",
+        "gate · after a, b · back to s (modify)",
+        "x · after gate (other)",
+    ]
+
+
 def test_version_and_help_need_nothing(program: Program) -> None:
     assert program("--version").out.startswith("spectra-bot, version ")
     assert "demo" in program("--help").out
