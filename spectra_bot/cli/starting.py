@@ -21,11 +21,18 @@ from spectra_bot.runs import RunStatus
 from spectra_bot.suggestions import did_you_mean
 
 
+def _refuse_spaces(_ctx: click.Context, _option: click.Parameter, run_id: str | None) -> str | None:
+    """An id is a word: it is typed again in commands, here and in Slack."""
+    if run_id is not None and run_id.split() != [run_id]:
+        raise click.BadParameter(f"{run_id!r} is no id: it must be one word, without spaces")
+    return run_id
+
+
 @click.command()
 @click.argument("workflow")
 @click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--inputs", "inputs_json", metavar="JSON", help="Inputs as one JSON object; KEY=VALUE counts more.")
-@click.option("--run-id", help="Your own id: the same start again carries on the run that is there.")
+@click.option("--run-id", callback=_refuse_spaces, help="Your own id: the same start again carries on the run that is there.")
 @with_call
 def run(call: Call, workflow: str, inputs: tuple[str, ...], inputs_json: str | None, run_id: str | None) -> None:
     """Start a workflow and stay with it.
