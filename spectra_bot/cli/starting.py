@@ -32,7 +32,9 @@ def _refuse_spaces(_ctx: click.Context, _option: click.Parameter, run_id: str | 
 @click.argument("workflow")
 @click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--inputs", "inputs_json", metavar="JSON", help="Inputs as one JSON object; KEY=VALUE counts more.")
-@click.option("--run-id", callback=_refuse_spaces, help="Your own id: the same start again carries on the run that is there.")
+@click.option(
+    "--run-id", callback=_refuse_spaces, help="Your own id: the same start again carries on the run that is there."
+)
 @with_call
 def run(call: Call, workflow: str, inputs: tuple[str, ...], inputs_json: str | None, run_id: str | None) -> None:
     """Start a workflow and stay with it.

@@ -217,7 +217,10 @@ class EmbeddedEngine:
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
         await self._propose(run_id, propose_cancel(by, reason, self._clock))
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
-        return await self.wait(run_id)
+        with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
+            async with asyncio.timeout(GRACE_S):
+                return await self.wait(run_id)
+        return result_of((await self._holdings.load(run_id))[0])
 
     async def retry(self, run_id: str, *, by: str | None = None) -> RunResult:
         await self._propose(run_id, propose_retry(by, self._clock))
@@ -254,14 +257,21 @@ class EmbeddedEngine:
     # Storing and resting.
 
     async def _propose(self, run_id: str, propose: Propose) -> Any:
-        """Have a change judged and stored: by its owner's hand where that is us, else from outside."""
+        """Have a change judged and stored: by its owner's hand where that is us, else from outside.
+
+        What is refused takes over nothing.
+        """
         while True:
-            run = await self._holdings.own(run_id)
+            run = self._holdings.here(run_id)
             try:
                 if run is not None:
                     return await run.submit(propose)
                 state, seq = await self._holdings.load(run_id)
                 events, outcome = propose(state)
+                if not events and isinstance(outcome, Exception):
+                    raise outcome
+                if await self._holdings.own(run_id) is not None:
+                    continue
                 after = state
                 for event in events:
                     after = apply(after, event)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import assert_never
 
 from pydantic import JsonValue
 
@@ -14,7 +15,7 @@ from spectra_bot.clock import Clock, from_text, to_text
 from spectra_bot.embedded.answers import propose_answer
 from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.views import result_of
-from spectra_bot.errors import AnswerError, LeaseLostError, NotAllowedError
+from spectra_bot.errors import AnswerError, DefinitionError, LeaseLostError, NotAllowedError
 from spectra_bot.interrupts import (
     Delivered,
     IInterruptHandler,
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 300.0
+FIRST_TURN_S = 5.0
+"""How long a handler may take before the next is asked beside it."""
 MAX_ERROR = 1000
 """As many characters of a handler's error are stored."""
 
@@ -74,22 +77,40 @@ class HandlerOutbox:
             await self._clock.sleep(FIRST_RETRY_S)
 
     async def _deliver(self, run: OwnedRun, interrupt_id: str) -> None:
-        """Give each handler its turn, in order; then go on with those that failed."""
-        names = [name for name in self.handlers if name not in run.state.interrupts[interrupt_id].deliveries]
-        failed = []
-        for name in names:
-            if not await self._attempt(run, (interrupt_id, name, "deliver"), self._hand_over):
-                failed.append(name)
-            if run.state.interrupts[interrupt_id].response is not None:
-                return
-        run.first_turns.add(interrupt_id)
-        run.tell_watchers()
-        for name in failed:
-            await self._until_done(run, (interrupt_id, name, "deliver"), self._hand_over)
+        """Give each handler its turn, in order, and go on with those that failed or are still at it.
 
-    async def _until_done(self, run: OwnedRun, key: AttemptKey, work: _Work) -> None:
-        while not await self._attempt(run, key, work):
-            pass
+        A turn that takes longer than `FIRST_TURN_S` does not hold up the next handler's.
+        """
+        asking: list[asyncio.Task[None]] = []
+        try:
+            for name in self.handlers:
+                interrupt = run.state.interrupts[interrupt_id]
+                if interrupt.response is not None:
+                    return
+                if name not in interrupt.deliveries:
+                    had_turn = asyncio.Event()
+                    work = self._until_done(run, (interrupt_id, name, "deliver"), self._hand_over, had_turn)
+                    asking.append(asyncio.create_task(work))
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(had_turn.wait(), FIRST_TURN_S)
+            run.first_turns.add(interrupt_id)
+            run.tell_watchers()
+            await asyncio.gather(*asking)
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    async def _until_done(
+        self, run: OwnedRun, key: AttemptKey, work: _Work, had_turn: asyncio.Event | None = None
+    ) -> None:
+        try:
+            while not await self._attempt(run, key, work):
+                if had_turn is not None:
+                    had_turn.set()
+        finally:
+            if had_turn is not None:
+                had_turn.set()
 
     async def _attempt(self, run: OwnedRun, key: AttemptKey, work: _Work) -> bool:
         """One try, not before it is due; a failure is stored with when it is due again."""
@@ -102,7 +123,10 @@ class HandlerOutbox:
             await work(run, *key[:2])
         except (LeaseLostError, StaleEvent):
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             attempts = before.attempts + 1 if before else 1
             least = getattr(error, "retry_after_s", None) or 0.0
             spread = random.uniform(0.8, 1.2)  # noqa: S311  it spreads retries and hides nothing
@@ -130,10 +154,12 @@ class HandlerOutbox:
                 receipt = answer.receipt
             case None:
                 pass
-            case _:
-                assert_never(answer)
+            case _:  # what a handler without types returns
+                raise DefinitionError(
+                    f"handler {name} returned {type(answer).__name__}; InterruptResponse, Delivered or None is needed"
+                )
         delivered = e.InterruptDelivered(at=self._clock.now(), interrupt_id=interrupt_id, handler=name, receipt=receipt)
-        await run.submit(lambda _: ([delivered], None))
+        await run.keep(delivered)
 
     async def _answer(self, run: OwnedRun, interrupt_id: str, name: str, answer: InterruptResponse) -> None:
         """Store a handler's own answer, judged like anybody's; a refused one leaves the interrupt to people."""
@@ -147,7 +173,7 @@ class HandlerOutbox:
                 extra={"run_id": run.state.run_id, "interrupt_id": interrupt_id, "why": str(refused)},
             )
             told = e.InterruptDelivered(at=self._clock.now(), interrupt_id=interrupt_id, handler=name)
-            await run.submit(lambda _: ([told], None))
+            await run.keep(told)
         except AnswerError:
             if run.state.interrupts[interrupt_id].response is None:
                 raise
@@ -162,7 +188,7 @@ class HandlerOutbox:
             response = interrupt.response.model_copy(update={"notes": notes})
             await handler.settle(interrupt.request, response, receipt)
         settled = e.InterruptSettled(at=self._clock.now(), interrupt_id=interrupt_id, handler=name)
-        await run.submit(lambda _: ([settled], None))
+        await run.keep(settled)
 
     async def _conclude(self, run: OwnedRun, interrupt_id: str, name: str) -> None:
         interrupt = run.state.interrupts[interrupt_id]
@@ -171,10 +197,10 @@ class HandlerOutbox:
         if isinstance(handler, ConcludesRuns) and receipt is not None:
             await handler.conclude(result_of(run.state), interrupt.request, receipt)
         concluded = e.RunConcluded(at=self._clock.now(), handler=name)
-        await run.submit(lambda _: ([concluded], None))
+        await run.keep(concluded)
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     """A handler's error as it is kept; it may quote anything."""
     said = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
     return said[:MAX_ERROR]

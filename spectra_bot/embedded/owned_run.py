@@ -129,6 +129,10 @@ class OwnedRun:
         """Propose a change; return its outcome when it is on disk. Raises as `RunLog.submit` does."""
         return await self._log.submit(propose)
 
+    async def keep(self, event: e.Event) -> None:
+        """Store what happened to the world, however long the store fails; return when it is on disk, or too late."""
+        await self._log.keep(event)
+
     def carry_on(self) -> None:
         """Start what the state asks for, and stop what it no longer does."""
         self._tasks.reconcile()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, JsonValue, SecretStr
@@ -836,3 +837,74 @@ async def test_effect_is_not_begun_by_a_step_that_was_cancelled(open_runner: Ope
 
     assert refused.is_set()
     assert effects == []
+
+
+async def test_handler_that_hangs_does_not_hide_the_question_from_the_next(
+    open_runner: OpenRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spectra_bot.embedded.outbox.FIRST_TURN_S", 0.05)
+
+    class Hanging:
+        async def handle(self, request: InterruptRequest) -> None:
+            await asyncio.Event().wait()
+
+    people = Desk("people", None)
+    runner = await open_runner(approval(), handlers=[Hanging(), people])
+
+    asked = await runner.run("approval", {"env": "prod"})
+
+    assert people.handled == ["Ship it?"]
+    assert asked.status is RunStatus.INTERRUPTED
+
+
+async def test_handler_that_returns_something_else_or_cancels_itself_is_asked_again_later(
+    open_runner: OpenRunner,
+) -> None:
+    calls: list[str] = []
+
+    class Odd:
+        name = "odd"
+
+        async def handle(self, request: InterruptRequest) -> None:
+            calls.append("odd")
+            return {"approved": True}  # type: ignore[return-value]  # what is tested
+
+    class Cancelling:
+        name = "cancelling"
+
+        async def handle(self, request: InterruptRequest) -> None:
+            calls.append("cancelling")
+            raise asyncio.CancelledError
+
+    runner = await open_runner(approval(), handlers=[Odd(), Cancelling()])
+
+    asked = await runner.run("approval", {"env": "prod"})
+    [record] = (await runner.get(asked.run_id)).interrupts
+
+    assert calls == ["odd", "cancelling"]
+    assert {delivery.handler: delivery.last_error for delivery in record.deliveries} == {
+        "odd": "DefinitionError: handler odd returned dict; InterruptResponse, Delivered or None is needed",
+        "cancelling": "CancelledError: ",
+    }
+
+
+async def test_refused_answer_takes_over_nothing(tmp_path: Path) -> None:
+    started = asyncio.Event()
+    database = str(tmp_path / "spectra.db")
+    workflow = Workflow("asking")
+    workflow.add("gate", HumanGateStep("Ship it?"))
+
+    @workflow.step
+    async def ship(ctx: StepContext) -> None:
+        started.set()
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        asked = await runner.run("asking")
+        [request] = asked.pending
+    async with WorkflowRunner(database=database, recover=False) as elsewhere:
+        await elsewhere.answer(request.id, request.answer("approve", responder="cli:ada"))
+    async with WorkflowRunner(workflows=[workflow], database=database, recover=False) as refused:
+        with pytest.raises(AlreadyAnsweredError):
+            await refused.answer(request.id, request.answer("reject", responder="cli:bob"))
+
+    assert not started.is_set()
