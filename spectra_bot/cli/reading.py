@@ -14,7 +14,7 @@ from rich.text import Text
 from spectra_bot.cli.commands_to_type import CommandsToType
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import print_records, stderr, stdout
-from spectra_bot.cli.runners import opened
+from spectra_bot.cli.runners import opened, refuse_missing_folder
 from spectra_bot.cli.views import history_view, pending_view, run_view, runs_view, steps_in_words
 from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.printable import printable
@@ -111,6 +111,7 @@ def workflows(call: Call) -> None:
 
 def _list(call: Call, read: Callable[[Runner], Awaitable[Sequence[_T]]]) -> Sequence[_T]:
     """What there is; nothing where there is no database yet."""
+    refuse_missing_folder(call.settings.db)
     if not call.settings.db.exists():
         stderr().print(f"There is no database {call.settings.db.absolute()} yet.", style="dim", soft_wrap=True)
         return ()

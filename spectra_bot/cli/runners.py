@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 from spectra_bot import app
 from spectra_bot.cli.exit_codes import ExitCode, Refusal, exit_code_of
@@ -17,6 +18,20 @@ from spectra_bot.workflow import Workflow
 
 MANY = 200
 """So many of the newest runs and questions are looked through for a similar name."""
+
+
+def refuse_missing_folder(db: Path) -> None:
+    """Stop at a database that can't be there.
+
+    Raises:
+        Refusal: its folder is missing.
+    """
+    folder = db.absolute().parent
+    if not folder.is_dir():
+        raise Refusal(
+            f"the folder {folder} of the database is missing; make it, or name another with --db or SPECTRA_DB",
+            ExitCode.USAGE,
+        )
 
 
 @contextlib.asynccontextmanager
@@ -35,8 +50,9 @@ async def opened(
         creates: a database that is not there yet is made.
 
     Raises:
-        Refusal: the runner refused, with the name that was probably meant; or there is no database.
+        Refusal: the runner refused, with the name that was probably meant; or there is no database or folder.
     """
+    refuse_missing_folder(call.settings.db)
     if not creates and not call.settings.db.exists():
         raise Refusal(
             f"there is no database {call.settings.db.absolute()}; name it with --db or SPECTRA_DB", ExitCode.REFUSED

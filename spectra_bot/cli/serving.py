@@ -13,6 +13,7 @@ from spectra_bot.cli.exit_codes import ExitCode, Refusal
 from spectra_bot.cli.logs import log_to_stderr
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import stderr
+from spectra_bot.cli.runners import refuse_missing_folder
 
 
 @click.command()
@@ -29,6 +30,7 @@ def serve(call: Call, host: str | None, port: int | None) -> None:
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = call.settings.model_copy(update=given)
     settings.slack()
+    refuse_missing_folder(settings.db)
     loaded = call.load()
     if not loaded.workflows:
         raise Refusal(

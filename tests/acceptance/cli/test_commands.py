@@ -139,6 +139,19 @@ def test_mistake_is_one_clear_line_and_makes_no_database(
     assert not (deploy.folder / "spectra.db").exists()
 
 
+@pytest.mark.parametrize(
+    "words", [["run", "deploy", "env=x"], ["answer", "i-1", "approve"], ["pending"], ["show", "r-1"], ["serve"]]
+)
+def test_database_in_a_folder_that_is_missing_is_told_as_such(deploy: Program, words: list[str]) -> None:
+    deploy.env |= {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "x"}
+
+    done = deploy(*words, "--db", "missing/x.db")
+
+    assert done.code == 2
+    assert f"the folder {deploy.folder / 'missing'} of the database is missing; make it" in done.err
+    assert "Traceback" not in done.err
+
+
 def test_misspelt_ids_and_options_are_told_with_what_was_meant(deploy: Program) -> None:
     record = deploy("run", "deploy", "env=prod", "--json").records
     run_id, interrupt_id = record["run_id"], record["pending"][0]["id"]
