@@ -79,6 +79,8 @@ def test_numbers_booleans_and_nothing_are_shown(value: JsonValue) -> None:
         ("postgres://ada:hunter2@db/x", f"postgres://{MASK}@db/x"),
         ("postgres://ada:hun@ter2@db/x", f"postgres://{MASK}@db/x"),
         ("redis://:hunter2@cache:6379", f"redis://{MASK}@cache:6379"),
+        ("401 for Authorization: Bearer abc.def-123456", f"401 for Authorization: Bearer {MASK}"),
+        ("https://hooks.slack.com/services/T1/B2/xyz failed", f"https://hooks.slack.com/{MASK} failed"),
     ],
 )
 def test_a_text_that_looks_like_a_known_secret_is_masked_wherever_it_stands(text: str, shown: str) -> None:
@@ -95,6 +97,7 @@ def test_a_text_that_looks_like_a_known_secret_is_masked_wherever_it_stands(text
         "the risk-assessment-of-everything-we-have",
         "xoxo",
         "sk-short",
+        "the bearer of news",
         "tokenizer: 4096 tokens used",
         "-----BEGIN CERTIFICATE-----",
     ],
