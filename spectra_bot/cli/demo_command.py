@@ -37,6 +37,8 @@ def demo(call: Call, answer: str | None, source: Path | None, target: Path | Non
     Without --source and --target it makes two small folders in a temporary place. Nothing outside the target folder
     and the database is changed.
     """
+    if call.workflows:
+        raise click.UsageError("demo runs a workflow of its own and takes no --workflows; to run yours: run WORKFLOW")
     if (source is None) != (target is None):
         raise click.UsageError("--source and --target go together")
     log_to_stderr("WARNING")

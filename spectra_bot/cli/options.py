@@ -31,6 +31,8 @@ class Call:
     as_json: bool
     db: Path | None = field(default=None)
     """The database that was named on the command line, where one was."""
+    workflows: tuple[str, ...] = ()
+    """The places of workflows that were named on the command line."""
     bad_settings: tuple[str, ...] = ()
     """What can't be used of the settings, for a command that takes defaults instead."""
 
@@ -93,7 +95,13 @@ def _with_call(function: Callable[..., _R], load: Callable[..., tuple[Settings, 
         if given.workflows:
             overrides["workflows"] = given.workflows
         settings, bad = load(**overrides)
-        call = Call(settings=settings, as_json=given.as_json, db=given.db, bad_settings=tuple(bad))
+        call = Call(
+            settings=settings,
+            as_json=given.as_json,
+            db=given.db,
+            workflows=given.workflows,
+            bad_settings=tuple(bad),
+        )
         return function(call, *args, **kwargs)
 
     return command

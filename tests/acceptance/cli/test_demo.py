@@ -87,6 +87,14 @@ def test_one_folder_alone_is_refused(program: Program) -> None:
     assert "--source and --target go together" in done.err
 
 
+def test_workflows_of_ones_own_are_refused(program: Program) -> None:
+    done = program("demo", "--workflows", "mine.py")
+
+    assert done.code == 2
+    assert "demo runs a workflow of its own and takes no --workflows" in done.err
+    assert not list((program.folder / "temporary").iterdir())
+
+
 def test_record_is_all_that_json_prints(program: Program) -> None:
     done = program("demo", "--answer", "approve", "--json")
 
