@@ -87,7 +87,8 @@ class ConsoleHandler:
             return None
         self._lines.discard()
         while True:
-            typed = await self._question(f"Your decision [1-{len(request.options)} or a word; empty leaves it open]: ")
+            hint = f"1-{len(request.options)}, a word or its first letters; empty leaves it open"
+            typed = await self._question(f"Your decision [{hint}]: ")
             if not typed:
                 self._leave(request, "Left open.")
                 return None

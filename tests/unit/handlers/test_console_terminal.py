@@ -43,7 +43,7 @@ print("end")
 
 def test_decision_is_read_from_a_terminal() -> None:
     with Pseudo([sys.executable, "-c", _ASK]) as terminal:
-        terminal.expect("Your decision [1-2 or a word; empty leaves it open]: ")
+        terminal.expect("Your decision [1-2, a word or its first letters; empty leaves it open]: ")
         terminal.type("rej\n")
         terminal.expect("Note (optional): ")
         terminal.type("später\n")
