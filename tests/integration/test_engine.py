@@ -335,3 +335,29 @@ async def test_run_that_a_newer_version_wrote_is_left_to_it_and_holds_up_no_othe
 
     assert done.status is RunStatus.FAILED
     assert listed == [newer.run_id]
+
+
+async def test_process_that_is_told_to_stop_lets_an_effect_end(database: str) -> None:
+    effects: list[int] = []
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    workflow = Workflow("shipping")
+
+    async def ship() -> str:
+        effects.append(1)
+        begun.set()
+        await go_on.wait()
+        return "shipped"
+
+    @workflow.step
+    async def work(ctx: StepContext) -> str:
+        return str(await ctx.once("ship", ship))
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        run_id = await runner.start("shipping")
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        done = await runner.wait(run_id)
+
+    assert done.outputs["work"] == "shipped"
+    assert effects == [1]
