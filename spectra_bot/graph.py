@@ -65,6 +65,11 @@ class Shape:
         return digest([to_json(node).decode() for node in self.nodes])
 
     @cached_property
+    def text(self) -> str:
+        """The JSON text in which it is stored."""
+        return to_json(self).decode()
+
+    @cached_property
     def by_name(self) -> dict[str, Node]:
         """The nodes by name."""
         return {node.name: node for node in self.nodes}

@@ -25,7 +25,7 @@ class RunStatus(StrEnum):
     @property
     def over(self) -> bool:
         """No step of the run will run again by itself."""
-        return self in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+        return self is RunStatus.COMPLETED or self is RunStatus.FAILED or self is RunStatus.CANCELLED
 
 
 StepPhase = Literal["waiting", "running", "interrupted", "completed", "failed", "skipped", "cancelled"]

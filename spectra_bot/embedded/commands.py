@@ -124,7 +124,8 @@ class CommandTasks:
         """Run users' code and report what came of it; returns the command that this task goes on with."""
         events = await self._execute(command)
         # From here on the command is a result that waits to be stored, and cancelling it would undo nothing.
-        if self._running.pop(command, None) is None or self._log.lost:
+        task = self._running.pop(command, None)
+        if task is None or self._log.lost:
             return None
         self._reported.add(command)
         self._log.report(events, lambda fits: self._judged(command, fits))
@@ -132,7 +133,7 @@ class CommandTasks:
             return None
         self._in_chain = True
         try:
-            await self._log.pump()
+            await self._log.pump(task)
         finally:
             self._in_chain = False
         following, self._next = self._next, None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from pydantic_core import to_json
 
 from spectra_bot.clock import to_text
 from spectra_bot.graph import Shape
@@ -32,7 +31,7 @@ def new_run(event: e.RunStarted) -> NewRun:
         requested_by=event.requested_by,
         created_at=to_text(event.at),
         shape_digest=event.shape.digest,
-        shape=to_json(event.shape).decode(),
+        shape=event.shape.text,
     )
 
 

@@ -129,9 +129,14 @@ class RunLog:
         self._stale = True
         self._wake()
 
-    async def pump(self) -> None:
-        """Judge and commit until nothing waits; one task at a time."""
-        self.pump_task = asyncio.current_task()
+    async def pump(self, task: asyncio.Task[None] | None = None) -> None:
+        """Judge and commit until nothing waits; one task at a time.
+
+        Args:
+            task: the one that runs it, where it is not the pump's own.
+        """
+        if task is not None:
+            self.pump_task = task
         retry_s = FIRST_RETRY_S
         try:
             while (self._inbox or self._stale) and not self.lost:

@@ -208,6 +208,7 @@ def _fail(state: RunState, step: str, node: NodeState, error: str, at: datetime)
     return evolve(
         state,
         status=RunStatus.FAILED,
+        working=(),
         error=f"{step}: {error}",
         nodes={**state.nodes, step: failed},
         updated_at=at,
@@ -219,7 +220,7 @@ def _cancelled(state: RunState, event: e.RunCancelled) -> RunState:
         raise StaleEvent(f"the run is {state.status.value} already")
     why = f"cancelled by {event.by or 'an unnamed caller'}{': ' + event.reason if event.reason else ''}"
     state = _stopped(state, f"run {why}", event.at)
-    return evolve(state, status=RunStatus.CANCELLED, error=why, updated_at=event.at)
+    return evolve(state, status=RunStatus.CANCELLED, working=(), error=why, updated_at=event.at)
 
 
 def _retried(state: RunState, event: e.RunRetried) -> RunState:

@@ -49,7 +49,8 @@ def _settled(
             if name in outputs:
                 outputs = {key: value for key, value in outputs.items() if key != name}
             open_names.extend(follower for follower in state.shape.successors[name] if follower not in open_names)
-    return evolve(state, nodes=nodes, outputs=outputs, status=_status(state.shape, nodes), updated_at=at)
+    working, status = _standing(state.shape, nodes)
+    return evolve(state, nodes=nodes, outputs=outputs, working=working, status=status, updated_at=at)
 
 
 def _next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
@@ -67,16 +68,21 @@ def _next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
     return Phase.JUDGING if shape.when else Phase.RUNNING
 
 
-def _status(shape: Shape, nodes: Mapping[str, NodeState]) -> RunStatus:
+def _standing(shape: Shape, nodes: Mapping[str, NodeState]) -> tuple[tuple[str, ...], RunStatus]:
+    """Which steps have code to run, and what that makes of the run."""
+    working = []
     done = True
     parked = False
-    for node in nodes.values():
+    for name, node in nodes.items():
         phase = node.phase
         if phase is COMPLETED or phase is SKIPPED:
             continue
-        if phase is RUNNING or phase is JUDGING or phase is DECIDING:
-            return RunStatus.RUNNING
         done = False
-        parked = parked or phase is PARKED
+        if phase is RUNNING or phase is JUDGING or phase is DECIDING:
+            working.append(name)
+        elif phase is PARKED:
+            parked = True
+    if working:
+        return tuple(working), RunStatus.RUNNING
     assert done or parked, f"nothing moves, and yet it is not done: {shape}"  # noqa: S101  an invariant
-    return RunStatus.COMPLETED if done else RunStatus.INTERRUPTED
+    return (), RunStatus.COMPLETED if done else RunStatus.INTERRUPTED

@@ -120,6 +120,8 @@ class RunState:
     status: RunStatus
     error: str | None = None
     nodes: Mapping[str, NodeState]
+    working: tuple[str, ...] = ()
+    """The steps of which the engine has code to run, in the order of the graph; none once the run is over."""
     outputs: Mapping[str, JsonValue] = field(default_factory=dict)
     interrupts: Mapping[str, InterruptState] = field(default_factory=dict)
     concluded: frozenset[str] = frozenset()

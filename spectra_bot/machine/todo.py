@@ -67,7 +67,7 @@ class Conclude(NamedTuple):
     kind: Literal["conclude"] = "conclude"
 
 
-RUNNING, JUDGING, DECIDING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING
+RUNNING, JUDGING = Phase.RUNNING, Phase.JUDGING
 
 Command = RunStep | JudgeWhen | JudgeBack | Deliver | ArmTimer | Settle | Conclude
 
@@ -76,13 +76,13 @@ def todo(state: RunState) -> list[Command]:
     """Everything that must happen next; the engine starts what is new and stops what has gone."""
     commands: list[Command] = []
     if not state.status.over:
-        for name, node in state.nodes.items():
-            phase = node.phase
-            if phase is RUNNING:
+        for name in state.working:
+            node = state.nodes[name]
+            if node.phase is RUNNING:
                 commands.append(RunStep(name, node.visit))
-            elif phase is JUDGING:
+            elif node.phase is JUDGING:
                 commands.append(JudgeWhen(name, node.visit))
-            elif phase is DECIDING:
+            else:
                 commands.append(JudgeBack(name, node.visit))
     newest: dict[str, str] = {}
     for interrupt_id, interrupt in state.interrupts.items():
