@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spectra_bot.collector import settle_in
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest
 from spectra_bot.runs import Listener
 from spectra_bot.settings import Settings, SettingsError, SlackAccess
@@ -142,10 +142,7 @@ class Service:
                         allow_other_workspaces=settings.allow_other_workspaces,
                     )
                     async with self._listening(app, access) as where:
-                        # What is loaded by now stays: a full collection need not look through it again and again,
-                        # while people wait for their clicks.
-                        gc.collect()
-                        gc.freeze()
+                        settle_in()
                         ready(where)
                         await stop.wait()
         except SlackSetupError as error:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterator
 
 FLOORS = {
-    0: "errors clock interrupts json_values forms runs redact printable suggestions",
+    0: "errors clock collector interrupts json_values forms runs redact printable suggestions",
     1: "graph steps context workflow run_inputs outputs policy machine",
     2: "runner workflow_runner store embedded outbox temporal agent",
     3: "settings testing",

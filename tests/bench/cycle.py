@@ -8,7 +8,6 @@ Figures of one run are comparable with each other, not with another machine's.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import sqlite3
 import tempfile
@@ -20,6 +19,7 @@ from statistics import median, quantiles
 import click
 
 from spectra_bot import InterruptRequest, RunStatus, StepContext, Workflow, WorkflowRunner
+from spectra_bot.collector import settle_in
 
 STEPS = 20
 AT_ONCE = 100
@@ -149,7 +149,7 @@ def median_ratio(ours: Sequence[float], bare: Sequence[float]) -> float:
 @click.option("--seconds", default=3.0, show_default=True, help="How long each figure is measured, each round.")
 @click.option("--rounds", "count", default=3, show_default=True, help="How often.")
 def main(seconds: float, count: int) -> None:
-    gc.freeze()  # as `spectra-bot serve` does: what is loaded once is not looked through again and again
+    settle_in()  # as `spectra-bot serve` does
     with tempfile.TemporaryDirectory() as folder:
         for line in rounds(Path(folder), seconds, count):
             click.echo(line)

@@ -17,8 +17,10 @@ from spectra_bot.testing import FakeSlack
 
 @pytest.fixture
 def frozen_before() -> Iterator[int]:
+    thresholds = gc.get_threshold()
     yield gc.get_freeze_count()
     gc.unfreeze()
+    gc.set_threshold(*thresholds)
 
 
 async def test_what_is_loaded_once_is_not_looked_through_by_each_collection(tmp_path: Path, frozen_before: int) -> None:
