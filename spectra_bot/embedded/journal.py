@@ -61,6 +61,7 @@ def change(seq: int, events: Sequence[e.Event], before: RunState | None, after: 
         is_open=not after.status.over or bool(todo(after)),
         error=after.error,
         updated_at=to_text(after.updated_at),
+        is_turn=before is None or before.status is not after.status or after.status.over,
         opened=opened,
         closed=closed,
     )

@@ -46,6 +46,8 @@ class Change(NamedTuple):
     """Something is left to do: a step, a question, a message to close."""
     error: str | None
     updated_at: str
+    is_turn: bool = True
+    """The status, whether it is open, or the error is another than before."""
     opened: Sequence[OpenedInterrupt] = ()
     closed: Sequence[ClosedInterrupt] = ()
 

@@ -10,11 +10,15 @@ ADD_SHAPE = "insert into shapes (digest, body) values (?, ?) on conflict (digest
 SHAPE = "select body from shapes where digest = ?"
 
 APPEND_AS_OWNER = """
-    update runs set seq = ?, status = ?, is_open = ?, error = ?, updated_at = ?, noted = 0
+    update runs set seq = ?, updated_at = ?, status = ?, is_open = ?, error = ?
      where run_id = ? and seq = ? and owner = ? and epoch = ?
 """
+# Most appends leave the status as it is, and a column that is set costs the upkeep of every index that names it.
+APPEND_AS_OWNER_ONLY = """
+    update runs set seq = ?, updated_at = ? where run_id = ? and seq = ? and owner = ? and epoch = ?
+"""
 APPEND_FROM_OUTSIDE = """
-    update runs set seq = ?, status = ?, is_open = ?, error = ?, updated_at = ?, noted = 1
+    update runs set seq = ?, updated_at = ?, status = ?, is_open = ?, error = ?, noted = 1
      where run_id = ? and seq = ?
 """
 ADD_EVENT = "insert into events (run_id, seq, kind, body) values (?, ?, ?, ?)"

@@ -81,8 +81,10 @@ class SqliteStore:
 
     async def append(self, change: Change, *, owner_id: str, epoch: int) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
-            row = (*_run_row(change), change.run_id, change.expected_seq, owner_id, epoch)
-            if connection.execute(q.APPEND_AS_OWNER, row).rowcount == 0:
+            query, row = q.APPEND_AS_OWNER_ONLY, _moved(change)
+            if change.is_turn:
+                query, row = q.APPEND_AS_OWNER, _run_row(change)
+            if connection.execute(query, (*row, change.run_id, change.expected_seq, owner_id, epoch)).rowcount == 0:
                 return False
             _write_rows(connection, change)
             return True
@@ -232,8 +234,11 @@ class SqliteStore:
 
 
 def _run_row(change: Change) -> Row:
-    seq = change.expected_seq + len(change.events)
-    return seq, change.status, change.is_open, change.error, change.updated_at
+    return *_moved(change), change.status, change.is_open, change.error
+
+
+def _moved(change: Change) -> Row:
+    return change.expected_seq + len(change.events), change.updated_at
 
 
 def _write_rows(connection: sqlite3.Connection, change: Change) -> None:
