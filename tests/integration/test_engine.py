@@ -269,11 +269,13 @@ async def test_run_goes_on_whichever_of_two_processes_wins_the_answer(database: 
         for number in range(40):
             asked = await owner.run("asking")
             [request] = asked.pending
-            answers = [
-                runner.answer(request.id, request.answer("approve", responder=f"cli:{name}"))
-                for name, runner in (("owner", owner), ("other", other))[:: 1 if number % 2 else -1]
-            ]
-            await asyncio.gather(*answers, return_exceptions=True)
+
+            async def owners_answer(request: InterruptRequest = request, moment_s: float = number % 10 / 2500) -> None:
+                await asyncio.sleep(moment_s)  # the two meet at another point each time
+                await owner.answer(request.id, request.answer("approve", responder="cli:owner"))
+
+            others_answer = other.answer(request.id, request.answer("approve", responder="cli:other"))
+            await asyncio.gather(owners_answer(), others_answer, return_exceptions=True)
 
             done = await asyncio.wait_for(owner.wait(asked.run_id, over=True), 5)
 
