@@ -142,10 +142,10 @@ class SqliteStore:
         return await self.writer.submit(lambda c: _beat(c, owner, clock), writes=True)
 
     def keep_beating(self, owner: Owner, clock: Monotonic, every_s: float, beaten: Callable[[float], None]) -> None:
-        self.writer.repeat(lambda c: beaten(_beat(c, owner, clock)), every_s)
+        self.writer.repeat(lambda c: _beat(c, owner, clock), every_s, beaten)
 
     def stop_beating(self) -> None:
-        self.writer.repeat(None, 0.0)
+        self.writer.stop_repeating()
 
     async def owners(self) -> list[Owner]:
         return [

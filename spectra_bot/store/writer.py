@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlite_utils import Database
 
@@ -51,7 +51,7 @@ class Writer:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, name="spectra-store", daemon=True)
         self._closed = False
-        self._repeated: tuple[Callable[[sqlite3.Connection], object], float] | None = None
+        self._repeated: tuple[Callable[[sqlite3.Connection], float], float, Callable[[float], None]] | None = None
         self._due_s = 0.0
         self.commits = 0
         """How many transactions were committed, for benchmarks."""
@@ -73,10 +73,21 @@ class Writer:
         self._jobs.put(_Job(work, writes, future))  # type: ignore[arg-type]  # a queue of jobs of any result
         return future
 
-    def repeat(self, work: Callable[[sqlite3.Connection], object] | None, every_s: float) -> None:
-        """Have work done every so many seconds, whatever the event loop does meanwhile; None ends it."""
+    def repeat(
+        self, work: Callable[[sqlite3.Connection], float], every_s: float, committed: Callable[[float], None]
+    ) -> None:
+        """Have work done every so many seconds, whatever the event loop does meanwhile.
+
+        Args:
+            committed: told the work's result after its commit, on the store's thread.
+        """
         self._due_s = time.monotonic() + every_s
-        self._repeated = None if work is None else (work, every_s)
+        self._repeated = (work, every_s, committed)
+        self._jobs.put(_NOTHING)
+
+    def stop_repeating(self) -> None:
+        """Have no more work repeated."""
+        self._repeated = None
         self._jobs.put(_NOTHING)
 
     async def close(self) -> None:
@@ -125,11 +136,15 @@ class Writer:
         return None
 
     def _carry_out_repeated(self, connection: sqlite3.Connection) -> None:
-        if self._repeated is None or time.monotonic() < self._due_s:
+        repeated = self._repeated
+        if repeated is None or time.monotonic() < self._due_s:
             return
-        work, every_s = self._repeated
+        work, every_s, committed = repeated
+        job: _Job[Any] = _Job(work, True, self._opened)
         try:
-            self._transact(connection, [_Job(work, True, self._opened)])  # type: ignore[arg-type]  # its result goes nowhere
+            self._transact(connection, [job])
+            assert job.result is not None, "the work gives a number"  # noqa: S101
+            committed(job.result)
         except sqlite3.Error:
             logger.warning("repeated work of the store failed", exc_info=True)
         self._due_s = time.monotonic() + every_s

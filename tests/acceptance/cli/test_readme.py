@@ -17,6 +17,7 @@ from spectra_bot import InterruptOption, InterruptRequest
 from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
 from spectra_bot.embedded import LEASE_S
+from spectra_bot.embedded.engine import GRACE_S
 from spectra_bot.interrupts import MAX_OPTIONS
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
 from spectra_bot.machine.apply import MAX_CRASHES, MAX_VISITS
@@ -126,6 +127,7 @@ def test_limits_are_as_the_readme_tells_them() -> None:
     said = " ".join(README.split())
 
     assert f"a lease of {LEASE_S:.0f} seconds" in said
+    assert f"told to stop waits for it for {GRACE_S:.0f} seconds" in said
     assert f"has at most {MAX_PAYLOAD_BYTES / 2**20:.0f} MiB" in said
     assert f"a question up to {MAX_OPTIONS} options" in said
     assert InterruptRequest(reason="x" * 3_000)
