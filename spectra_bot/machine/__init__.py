@@ -1,7 +1,7 @@
 """The heart: pure functions from what happened to what must happen next."""
 
-from spectra_bot.machine.apply import StaleEvent, apply, start
-from spectra_bot.machine.state import InterruptState, NodeState, Phase, RunState
+from spectra_bot.machine.apply import apply, start
+from spectra_bot.machine.state import InterruptState, NodeState, Phase, RunState, StaleEvent
 from spectra_bot.machine.todo import (
     ArmTimer,
     Command,

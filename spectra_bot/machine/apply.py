@@ -8,22 +8,13 @@ from typing import assert_never
 
 from spectra_bot.interrupts import InterruptResponse, InterruptStatus
 from spectra_bot.machine import events as e
+from spectra_bot.machine.endings import cancelled, closed, fail, recovered, retried, without_answer
 from spectra_bot.machine.flow import move, settle_flow
-from spectra_bot.machine.state import Delivery, InterruptState, NodeState, Phase, RunState, evolve
+from spectra_bot.machine.state import Delivery, InterruptState, NodeState, Phase, RunState, StaleEvent, evolve
 from spectra_bot.runs import RunStatus
 
 MAX_VISITS = 100
 """A step that is gone back to more often fails its run: a loop without an end."""
-MAX_CRASHES = 5
-"""A step whose process died under it this often fails its run."""
-
-
-class StaleEvent(Exception):  # noqa: N818  it is no error: the engine drops what comes too late
-    """The event does not fit the state: what it speaks of is over."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        super().__init__(what)
 
 
 def start(event: e.RunStarted) -> RunState:
@@ -62,7 +53,7 @@ def apply(state: RunState, event: e.Event) -> RunState:
             return move(state, event.step, _in_phase(node, Phase.SKIPPED, event.at), event.at)
         case e.StepFailed():
             node = _node(state, event.step, event.visit, Phase.RUNNING, Phase.JUDGING, Phase.DECIDING)
-            return _fail(state, event.step, evolve(node, errors=node.errors + 1), event.error, event.at)
+            return fail(state, event.step, evolve(node, errors=node.errors + 1), event.error, event.at)
         case e.BackJudged():
             return _back_judged(state, event)
         case e.InterruptRaised():
@@ -89,11 +80,11 @@ def apply(state: RunState, event: e.Event) -> RunState:
                 node = evolve(node, spoiled={**node.spoiled, event.key: event.problem})
             return evolve(state, nodes={**state.nodes, event.step: node}, updated_at=event.at)
         case e.RunRecovered():
-            return _recovered(state, event)
+            return recovered(state, event)
         case e.RunCancelled():
-            return _cancelled(state, event)
+            return cancelled(state, event)
         case e.RunRetried():
-            return _retried(state, event)
+            return retried(state, event)
         case e.RunConcluded():
             if not state.status.over:
                 raise StaleEvent(f"the run is {state.status.value} again")
@@ -144,8 +135,8 @@ def _go_back(state: RunState, target: str, source: str, at: datetime) -> RunStat
     worn_out = [name for name in state.nodes if name in affected and state.nodes[name].visit >= MAX_VISITS]
     if worn_out:
         node = evolve(state.nodes[source], phase=Phase.RUNNING)
-        return _fail(state, source, node, f"{worn_out[0]} was visited {MAX_VISITS} times; its loop has no end", at)
-    interrupts = _closed(state, f"{source} went back to {target}", at, steps=affected)
+        return fail(state, source, node, f"{worn_out[0]} was visited {MAX_VISITS} times; its loop has no end", at)
+    interrupts = closed(state, f"{source} went back to {target}", at, steps=affected)
     nodes = {name: NodeState(visit=node.visit + 1) if name in affected else node for name, node in state.nodes.items()}
     return settle_flow(evolve(state, nodes=nodes, interrupts=interrupts, updated_at=at), at)
 
@@ -158,7 +149,7 @@ def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
     interrupts = dict(state.interrupts)
     before = interrupts.get(request.replaces or "")
     if before is not None and before.response is None:
-        interrupts[before.request.id] = _without_answer(before, "superseded: the question changed", event.at)
+        interrupts[before.request.id] = without_answer(before, "superseded: the question changed", event.at)
     interrupts[request.id] = InterruptState(
         request=request, step=event.step, visit=event.visit, slot=event.slot, changes=event.changes
     )
@@ -185,100 +176,6 @@ def _deliver(state: RunState, interrupt_id: str, handler: str, delivery: Deliver
     interrupt = _interrupt(state, interrupt_id)
     interrupt = evolve(interrupt, deliveries={**interrupt.deliveries, handler: delivery})
     return evolve(state, interrupts={**state.interrupts, interrupt_id: interrupt}, updated_at=at)
-
-
-def _recovered(state: RunState, event: e.RunRecovered) -> RunState:
-    nodes = dict(state.nodes)
-    for name in event.steps:
-        node = nodes.get(name)
-        if node is not None and node.phase is Phase.RUNNING:
-            nodes[name] = evolve(node, crashes=node.crashes + 1)
-    state = evolve(state, nodes=nodes, updated_at=event.at)
-    for name, node in nodes.items():
-        if node.crashes >= MAX_CRASHES and node.phase is Phase.RUNNING:
-            error = f"its process died under it {MAX_CRASHES} times; see what it does to its process, then retry"
-            return _fail(state, name, node, error, event.at)
-    return state
-
-
-def _fail(state: RunState, step: str, node: NodeState, error: str, at: datetime) -> RunState:
-    """End the run: the running steps and the open questions of its other branches are cancelled."""
-    failed = evolve(node, phase=Phase.FAILED, error=error, stopped_in=node.phase, finished_at=at)
-    state = _stopped(state, f"step {step} failed: {error}", at)
-    return evolve(
-        state,
-        status=RunStatus.FAILED,
-        working=(),
-        error=f"{step}: {error}",
-        nodes={**state.nodes, step: failed},
-        updated_at=at,
-    )
-
-
-def _cancelled(state: RunState, event: e.RunCancelled) -> RunState:
-    if state.status.over:
-        raise StaleEvent(f"the run is {state.status.value} already")
-    why = f"cancelled by {event.by or 'an unnamed caller'}{': ' + event.reason if event.reason else ''}"
-    state = _stopped(state, f"run {why}", event.at)
-    return evolve(state, status=RunStatus.CANCELLED, working=(), error=why, updated_at=event.at)
-
-
-def _retried(state: RunState, event: e.RunRetried) -> RunState:
-    """Set the stopped steps going where they stopped; only approvals and plain answers of theirs are kept."""
-    if state.status is not RunStatus.FAILED:
-        raise StaleEvent(f"the run is {state.status.value}, not failed")
-    kept = (InterruptStatus.APPROVED, InterruptStatus.ANSWERED)
-    nodes = dict(state.nodes)
-    interrupts = dict(state.interrupts)
-    for name, node in nodes.items():
-        if node.phase not in (Phase.FAILED, Phase.CANCELLED):
-            continue
-        slots = {}
-        for slot, interrupt_id in node.slots.items():
-            response = interrupts[interrupt_id].response
-            if response is not None and response.status in kept:
-                slots[slot] = interrupt_id
-                # A question that changed too often may change once more: its code may be another by now.
-                interrupts[interrupt_id] = evolve(interrupts[interrupt_id], changes=0)
-        phase = Phase.RUNNING if node.stopped_in in (None, Phase.PARKED) else node.stopped_in
-        nodes[name] = evolve(
-            node,
-            phase=phase,
-            slots=slots,
-            waits_for=(),
-            error=None,
-            stopped_in=None,
-            finished_at=None,
-            crashes=0,
-        )
-    state = evolve(
-        state, nodes=nodes, interrupts=interrupts, status=RunStatus.RUNNING, error=None, concluded=frozenset()
-    )
-    return settle_flow(state, event.at)
-
-
-def _stopped(state: RunState, why: str, at: datetime) -> RunState:
-    nodes = {
-        name: evolve(node, phase=Phase.CANCELLED, stopped_in=node.phase, waits_for=(), finished_at=at)
-        if node.is_working or node.phase is Phase.PARKED
-        else node
-        for name, node in state.nodes.items()
-    }
-    return evolve(state, nodes=nodes, interrupts=_closed(state, why, at))
-
-
-def _closed(state: RunState, why: str, at: datetime, steps: frozenset[str] | None = None) -> dict[str, InterruptState]:
-    return {
-        key: _without_answer(interrupt, why, at)
-        if interrupt.response is None and (steps is None or interrupt.step in steps)
-        else interrupt
-        for key, interrupt in state.interrupts.items()
-    }
-
-
-def _without_answer(interrupt: InterruptState, why: str, at: datetime) -> InterruptState:
-    response = InterruptResponse(status=InterruptStatus.CANCELLED, interrupt_id=interrupt.request.id, responded_at=at)
-    return evolve(interrupt, response=response, closed_why=why)
 
 
 def _in_phase(node: NodeState, phase: Phase, at: datetime, took: str | None = None) -> NodeState:

@@ -17,6 +17,14 @@ from spectra_bot.json_values import Path
 from spectra_bot.runs import RunStatus
 
 
+class StaleEvent(Exception):  # noqa: N818  it is no error: the engine drops what comes too late
+    """The event does not fit the state: what it speaks of is over."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(what)
+
+
 class Phase(StrEnum):
     """Where a step stands in its visit."""
 

@@ -20,7 +20,8 @@ from spectra_bot.embedded import LEASE_S
 from spectra_bot.embedded.engine import GRACE_S
 from spectra_bot.interrupts import MAX_OPTIONS
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
-from spectra_bot.machine.apply import MAX_CRASHES, MAX_VISITS
+from spectra_bot.machine.apply import MAX_VISITS
+from spectra_bot.machine.endings import MAX_CRASHES
 from spectra_bot.settings import Settings
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in
 

@@ -8,7 +8,7 @@ from spectra_bot import InterruptStatus, RunStatus, Workflow
 from spectra_bot.graph import Shape
 from spectra_bot.machine import Conclude, JudgeBack, JudgeWhen, Phase, RunStep, Settle, StaleEvent
 from spectra_bot.machine import events as e
-from spectra_bot.machine.apply import MAX_CRASHES
+from spectra_bot.machine.endings import MAX_CRASHES
 from tests.unit.core.runs import NOW, Driven, always, gate, nothing
 
 
