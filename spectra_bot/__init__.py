@@ -25,6 +25,7 @@ from spectra_bot.errors import (
     RunNotFoundError,
     SpectraError,
     StepError,
+    StepTimedOutError,
     StoreError,
     UnknownInterruptError,
     UnknownWorkflowError,
@@ -47,6 +48,7 @@ from spectra_bot.interrupts import (
 from spectra_bot.policy import may_decide
 from spectra_bot.printable import printable
 from spectra_bot.redact import redact
+from spectra_bot.retry_policy import RetryPolicy
 from spectra_bot.run_inputs import InputField, fitting_inputs, inputs_of, read_words
 from spectra_bot.runner import Inputs, Runner
 from spectra_bot.runs import (
@@ -103,6 +105,7 @@ __all__ = [
     "OnceResultError",
     "PayloadTooLargeError",
     "QuestionOrderError",
+    "RetryPolicy",
     "RunDetails",
     "RunExistsError",
     "RunFinishedError",
@@ -120,6 +123,7 @@ __all__ = [
     "StepRecord",
     "StepResult",
     "StepStatus",
+    "StepTimedOutError",
     "StoreError",
     "UnknownInterruptError",
     "UnknownWorkflowError",

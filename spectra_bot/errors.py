@@ -26,6 +26,7 @@ SpectraError
 │   ├── QuestionOrderError      unkeyed questions changed places
 │   ├── OnceKeyError            a once key used twice in one visit
 │   └── OnceResultError         an effect was done, and its result can't be stored
+├── StepTimedOutError           a step ran for longer than its timeout; a TimeoutError too
 ├── StoreError                  the database can't be used, or refused a change
 │   └── LeaseLostError          another process owns the run now
 ├── SettingsError               a setting is missing or can't be used; stands in settings.py
@@ -37,7 +38,7 @@ What Slack adds to it is drawn in handlers/slack/errors.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class SpectraError(Exception):
@@ -255,6 +256,15 @@ class OnceResultError(StepError):
             f"once({key!r}) did its effect, and its result can't be stored ({problem}); it will not be done again, "
             "so return something that JSON can hold"
         )
+
+
+class StepTimedOutError(SpectraError, TimeoutError):
+    """A step ran for longer than its timeout."""
+
+    def __init__(self, step: str, timeout: timedelta, *, stopped: bool = True) -> None:
+        self.step, self.timeout, self.stopped = step, timeout, stopped
+        still = "" if stopped else "; it did not stop when it was cancelled, and may still be at work"
+        super().__init__(f"it ran for longer than its timeout of {timeout}{still}")
 
 
 class StoreError(SpectraError):

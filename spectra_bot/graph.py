@@ -20,6 +20,8 @@ class Declared:
 
     name: str
     after: tuple[str, ...] | None
+    behind: tuple[str, ...] = ()
+    """What was declared before it: what it waits for unless `after` says otherwise."""
     when: bool = False
     options: tuple[InterruptOption, ...] = ()
     routes: tuple[tuple[str, str], ...] = ()
@@ -100,7 +102,7 @@ def build_shape(declared: Sequence[Declared], backs: Sequence[tuple[str, str]]) 
     names = {step.name for step in declared}
     for step in declared:
         _check_names(step, names)
-    after = {step.name: _after(declared, index) for index, step in enumerate(declared)}
+    after = {step.name: tuple(dict.fromkeys(step.behind if step.after is None else step.after)) for step in declared}
     _check_cycles(after)
     forward = _forward_routes(declared, after)
     for step in declared:
@@ -144,13 +146,6 @@ def _check_names(step: Declared, names: set[str]) -> None:
             raise DefinitionError(
                 f"gate {step.name!r}: option {offered.id!r} is neither approval nor rejection, so it needs a route"
             )
-
-
-def _after(declared: Sequence[Declared], index: int) -> tuple[str, ...]:
-    step = declared[index]
-    if step.after is not None:
-        return tuple(dict.fromkeys(step.after))
-    return (declared[index - 1].name,) if index else ()
 
 
 def _check_cycles(after: dict[str, tuple[str, ...]]) -> None:

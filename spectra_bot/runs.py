@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
         return self is RunStatus.COMPLETED or self is RunStatus.FAILED or self is RunStatus.CANCELLED
 
 
-StepPhase = Literal["waiting", "running", "interrupted", "completed", "failed", "skipped", "cancelled"]
+StepPhase = Literal["waiting", "running", "retrying", "interrupted", "completed", "failed", "skipped", "cancelled"]
 
 
 class _Record(BaseModel):
@@ -86,7 +86,10 @@ class StepRecord(_Record):
     attempt: int = 1
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    retry_at: datetime | None = None
+    """When a step that raised runs again by itself."""
     error: str | None = None
+    """Why it failed, or why it is tried again."""
     interrupts: tuple[str, ...] = ()
     """The ids of the interrupts of this visit, in the order they were asked."""
 

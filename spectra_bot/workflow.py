@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar, overload
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue
 
 from spectra_bot.context import StepContext
-from spectra_bot.errors import DefinitionError, InvalidInputsError
-from spectra_bot.forms import problems
-from spectra_bot.graph import Declared, Shape, build_shape
-from spectra_bot.json_values import Path, copy_of, reveal, secret_paths, to_json_object
+from spectra_bot.declarations import Declarations
+from spectra_bot.errors import DefinitionError
+from spectra_bot.graph import Declared, Shape
+from spectra_bot.input_model import InputModel
+from spectra_bot.json_values import Path
+from spectra_bot.retry_policy import RetryPolicy
+from spectra_bot.step_code import Condition, InputsFunction, Scope, ScopedCondition, StepCode, StepFunction
 from spectra_bot.steps import HumanGateStep, Step, StepResult
 
-StepFunction = Callable[[StepContext], Awaitable[object]]
-Condition = Callable[[StepContext], bool | Awaitable[bool]]
 Names = str | Iterable[str]
 _Function = TypeVar("_Function", bound=StepFunction)
 
-__all__ = ["Condition", "HumanGateStep", "Step", "StepContext", "StepFunction", "StepResult", "Workflow"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Back:
-    step: str
-    to: str
-    when: Condition
+__all__ = ["HumanGateStep", "Step", "StepContext", "StepResult", "Workflow"]
 
 
 class Workflow:
@@ -57,17 +52,22 @@ class Workflow:
             raise DefinitionError(f"workflow {name}: approvers is a list of ids, not one id")
         self.approvers = tuple(approvers)
         self.channel = channel
-        self._declared: list[Declared] = []
-        self._bodies: dict[str, StepFunction] = {}
-        self._conditions: dict[str, Condition] = {}
-        self._backs: list[_Back] = []
+        self._declared = Declarations()
+        self._last: str | None = None
 
     @overload
     def step(self, function: _Function, /) -> _Function: ...
 
     @overload
     def step(
-        self, /, *, name: str | None = None, after: Names | None = None, when: Condition | None = None
+        self,
+        /,
+        *,
+        name: str | None = None,
+        after: Names | None = None,
+        when: Condition | None = None,
+        timeout: timedelta | None = None,
+        retry: RetryPolicy | None = None,
     ) -> Callable[[_Function], _Function]: ...
 
     def step(
@@ -78,16 +78,20 @@ class Workflow:
         name: str | None = None,
         after: Names | None = None,
         when: Condition | None = None,
+        timeout: timedelta | None = None,
+        retry: RetryPolicy | None = None,
     ) -> _Function | Callable[[_Function], _Function]:
         """Make an async function a step; its name is the step's id.
 
         Args:
             after: the steps it waits for; without it, the step declared before; `()` for none.
             when: judged when all of those are finished or skipped; false skips the step.
+            timeout: how long one execution may take; waiting for an answer does not count.
+            retry: runs it again by itself when it raised.
         """
 
         def declare(body: _Function) -> _Function:
-            self.add(name or body.__name__, body, after=after, when=when)
+            self.add(name or body.__name__, body, after=after, when=when, timeout=timeout, retry=retry)
             return body
 
         return declare if function is None else declare(function)
@@ -95,36 +99,41 @@ class Workflow:
     def add(
         self,
         name: str,
-        step: Step | StepFunction,
+        step: Step | StepFunction | Workflow,
         *,
         after: Names | None = None,
         when: Condition | None = None,
+        timeout: timedelta | None = None,
+        retry: RetryPolicy | None = None,
+        inputs: InputsFunction | None = None,
     ) -> None:
-        """Put a step into the graph under a name.
+        """Put a step, or all steps of another workflow, into the graph under a name.
+
+        The steps of a sub-workflow are named `name/step`. What comes after `name` waits for all that it ends with.
+
+        Args:
+            inputs: makes a sub-workflow's inputs from the context, whenever a step of it runs: outputs may go into
+                them, and it must have no effects. Without it a sub-workflow takes this workflow's inputs.
 
         Raises:
             DefinitionError: the name is taken or no name, or this is no step.
         """
-        _check_name("step", name)
-        if name in self._bodies:
-            raise DefinitionError(f"workflow {self.name}: there are two steps named {name!r}")
-        gate = step if isinstance(step, HumanGateStep) else None
-        self._declared.append(
-            Declared(
-                name=name,
-                after=None if after is None else (after,) if isinstance(after, str) else tuple(after),
-                when=when is not None,
-                options=gate.options if gate else (),
-                routes=tuple(gate.routes.items()) if gate else (),
-            )
-        )
-        self._bodies[name] = self._body_of(name, step)
-        if when is not None:
-            self._conditions[name] = when
+        self._check_free(name)
+        behind = (self._last,) if self._last is not None else ()
+        where = Declared(name=name, after=_names(after), behind=behind, when=when is not None)
+        if isinstance(step, Workflow):
+            if timeout is not None or retry is not None:
+                raise self._wrong(name, "a sub-workflow has no timeout and no retry itself; give them to its steps")
+            self._nest(where, step, when, inputs)
+        else:
+            if inputs is not None:
+                raise self._wrong(name, "inputs= is for a sub-workflow; a step reads ctx.inputs")
+            self._add_step(where, step, when, timeout, retry)
+        self._last = name
 
     def back(self, step: str, *, to: str, when: Condition) -> None:
         """After `step`, go back to an earlier step if `when` says so: a new visit of it and all behind it."""
-        self._backs.append(_Back(step=step, to=to, when=when))
+        self._declared.add_back(step, to, ScopedCondition(scope=self._scope, holds=when))
 
     def shape(self) -> Shape:
         """The graph as data, checked.
@@ -133,21 +142,17 @@ class Workflow:
             DefinitionError: an unknown name, an unreachable step, a cycle, an unrouted option; names the step.
         """
         try:
-            return build_shape(self._declared, [(back.step, back.to) for back in self._backs])
+            return self._declared.shape()
         except DefinitionError as error:
             raise DefinitionError(f"workflow {self.name}: {error}") from error
 
-    def body(self, step: str) -> StepFunction | None:
+    def code(self, step: str) -> StepCode | None:
         """The code of a step; None where the workflow has no such step any more."""
-        return self._bodies.get(step)
+        return self._declared.code.get(step)
 
-    def condition(self, step: str) -> Condition | None:
-        """The `when=` of a step."""
-        return self._conditions.get(step)
-
-    def back_conditions(self, step: str) -> list[tuple[str, Condition]]:
+    def back_conditions(self, step: str) -> list[tuple[str, ScopedCondition]]:
         """Where a step may go back to, and when; in the order they were declared."""
-        return [(back.to, back.when) for back in self._backs if back.step == step]
+        return self._declared.backs_of(step)
 
     def stored_inputs(self, inputs: Mapping[str, object] | BaseModel | None) -> dict[str, JsonValue]:
         """A run's inputs, checked, as they are stored: secrets are in the clear.
@@ -155,20 +160,11 @@ class Workflow:
         Raises:
             InvalidInputsError: with a problem per field.
         """
-        given = inputs if inputs is not None else {}
-        if self.inputs is None:
-            return to_json_object(reveal(given), "inputs")
-        try:
-            model = self.inputs.model_validate(dict(given) if isinstance(given, Mapping) else given)
-        except ValidationError as error:
-            raise InvalidInputsError(self.name, problems(error)) from error
-        return to_json_object(reveal(model), "inputs")
+        return self._scope.inputs.stored(inputs)
 
     def secret_inputs(self, inputs: Mapping[str, object] | BaseModel | None) -> list[Path]:
         """Where in the stored inputs secrets stand, by their types in the model; the inputs are known to fit it."""
-        if self.inputs is None or inputs is None:
-            return secret_paths(inputs)
-        return secret_paths(self.inputs.model_validate(dict(inputs) if isinstance(inputs, Mapping) else inputs))
+        return self._scope.inputs.secrets(inputs)
 
     def loaded_inputs(self, stored: Mapping[str, JsonValue]) -> Any:
         """What `ctx.inputs` is: the model with the stored values, or a plain dict.
@@ -176,26 +172,80 @@ class Workflow:
         Raises:
             InvalidInputsError: the model changed and no longer takes what this run started with.
         """
-        given = copy_of(dict(stored)) if stored else {}
-        if self.inputs is None:
-            return given
-        try:
-            return self.inputs.model_validate(given)
-        except ValidationError as error:
-            raise InvalidInputsError(self.name, problems(error)) from error
+        return self._scope.inputs.loaded(stored)
+
+    @property
+    def _scope(self) -> Scope:
+        inputs = InputModel(workflow=self.name, model=self.inputs)
+        return Scope(inputs=inputs, own_approvers=self.approvers, own_channel=self.channel)
+
+    def _add_step(
+        self,
+        where: Declared,
+        step: Step | StepFunction,
+        when: Condition | None,
+        timeout: timedelta | None,
+        retry: RetryPolicy | None,
+    ) -> None:
+        gate = step if isinstance(step, HumanGateStep) else None
+        if gate is not None and timeout is not None:
+            raise self._wrong(where.name, "how long people may take stands in HumanGateStep(timeout=...)")
+        if timeout is not None and not (isinstance(timeout, timedelta) and timeout > timedelta(0)):
+            raise self._wrong(where.name, f"timeout is a timedelta above zero, not {timeout!r}")
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise self._wrong(where.name, f"retry is a RetryPolicy, not {retry!r}")
+        where = replace(
+            where,
+            options=gate.options if gate else (),
+            routes=tuple(gate.routes.items()) if gate else (),
+        )
+        code = StepCode(
+            body=self._body_of(where.name, step),
+            scope=self._scope,
+            conditions=self._conditions(when),
+            timeout=timeout,
+            retry=retry,
+        )
+        self._declared.add(where, code)
+
+    def _nest(self, where: Declared, child: Workflow, when: Condition | None, given: InputsFunction | None) -> None:
+        scope = self._scope
+        if child is self:
+            raise self._wrong(where.name, "a workflow can't be a part of itself")
+        lacking = child._scope.inputs.lacks(scope.inputs) if given is None else []
+        if lacking:
+            raise self._wrong(where.name, f"{child.name} needs {', '.join(lacking)}; give inputs=lambda ctx: {{...}}")
+        child.shape()  # so that what is wrong with it is told under its own name
+        self._declared.nest(where, child._declared, scope=scope, given=given, when=self._conditions(when))
+
+    def _conditions(self, when: Condition | None) -> tuple[ScopedCondition, ...]:
+        return (ScopedCondition(scope=self._scope, holds=when),) if when is not None else ()
+
+    def _check_free(self, name: str) -> None:
+        _check_name("step", name)
+        if "/" in name:
+            raise self._wrong(name, "a slash stands between a sub-workflow and its steps; use another character")
+        if name in self._declared:
+            raise DefinitionError(f"workflow {self.name}: there are two steps named {name!r}")
 
     def _body_of(self, name: str, step: Step | StepFunction) -> StepFunction:
         execute = step.execute if isinstance(step, Step) else step
         if isinstance(step, type):
-            raise DefinitionError(f"workflow {self.name}, step {name!r}: add an instance, {step.__name__}(...)")
+            raise self._wrong(name, f"add an instance, {step.__name__}(...)")
         if isinstance(step, Step) and type(step).execute is Step.execute:
-            raise DefinitionError(f"workflow {self.name}, step {name!r}: {type(step).__name__} has no execute()")
+            raise self._wrong(name, f"{type(step).__name__} has no execute()")
         if not inspect.iscoroutinefunction(execute):
-            raise DefinitionError(
-                f"workflow {self.name}, step {name!r}: a step is an async function or a Step; "
-                "blocking work goes into asyncio.to_thread"
+            raise self._wrong(
+                name, "a step is an async function, a Step or a Workflow; blocking work goes into asyncio.to_thread"
             )
         return execute
+
+    def _wrong(self, step: str, problem: str) -> DefinitionError:
+        return DefinitionError(f"workflow {self.name}, step {step!r}: {problem}")
+
+
+def _names(names: Names | None) -> tuple[str, ...] | None:
+    return None if names is None else (names,) if isinstance(names, str) else tuple(names)
 
 
 def _check_name(what: str, name: str) -> None:

@@ -31,6 +31,7 @@ _MOST_STEPS = 40
 STEP_MARKS: Mapping[str, str] = {
     "waiting": "▫️",
     "running": "▶️",
+    "retrying": "🔁",
     "interrupted": "✋",
     "completed": "✅",
     "failed": "❌",
@@ -203,7 +204,7 @@ def _step_line(step: StepRecord, run: RunDetails) -> str:
             parts.append(decided_in_words(record.request, with_reason(record, record.response)))
         elif record.request.id in step.interrupts:
             parts.append(f"waits: {escaped_line(redact(record.request.reason), 80)}")
-    if step.error and step.phase == "failed":
+    if step.error and step.phase in ("failed", "retrying"):
         parts.append(_why(step.error, 120))
     return "  ·  ".join(parts[:6])
 

@@ -34,6 +34,7 @@ _STYLES = {
     "completed": "green",
     "approved": "green",
     "running": "blue",
+    "retrying": "yellow",
     "interrupted": "yellow",
     "pending": "yellow",
     "timed_out": "yellow",
@@ -43,7 +44,15 @@ _STYLES = {
     "skipped": "dim",
     "waiting": "dim",
 }
-_MARKS = {"completed": "✓", "running": "…", "interrupted": "?", "failed": "✗", "skipped": "-", "cancelled": "✗"}
+_MARKS = {
+    "completed": "✓",
+    "running": "…",
+    "retrying": "↻",
+    "interrupted": "?",
+    "failed": "✗",
+    "skipped": "-",
+    "cancelled": "✗",
+}
 
 
 def outcome_line(result: RunResult) -> Text:
@@ -167,6 +176,7 @@ def _step_line(step: StepRecord, *, linear: bool) -> Text:
         _duration(step.duration),
         f"visit {step.visit}" if step.visit > 1 else "",
         f"attempt {step.attempt}" if step.attempt > 1 else "",
+        f"at {_moment(step.retry_at)}" if step.retry_at else "",
         f"after {', '.join(step.after)}" if step.after and not linear else "",
     ]
     line.append("".join(f" · {printable(note)}" for note in notes if note), style="dim")

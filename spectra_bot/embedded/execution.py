@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+
+from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
 from spectra_bot.context import Effects, NewQuestion, StepContext
 from spectra_bot.embedded.journal import new_id
-from spectra_bot.errors import SpectraError
+from spectra_bot.embedded.time_limit import within
+from spectra_bot.errors import SpectraError, StepTimedOutError
 from spectra_bot.interrupts import InterruptException, InterruptRequest
 from spectra_bot.json_values import to_json_value
 from spectra_bot.machine import RunState
 from spectra_bot.machine import events as e
+from spectra_bot.step_code import Scope, ScopedCondition, StepCode, StepFunction
 from spectra_bot.steps import StepResult, StepStatus
-from spectra_bot.workflow import Condition, StepFunction, Workflow
+from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +40,15 @@ class Execution:
     async def run_step(self, state: RunState, step: str, effects: Effects) -> Sequence[e.Event]:
         """Execute a step from its first line; the events say how that ended."""
         visit = state.nodes[step].visit
-        body = self._workflow.body(step)
-        if body is None:
+        code = self._workflow.code(step)
+        if code is None:
             return [self._failed(step, visit, f"workflow {self._workflow.name} has no step {step!r} any more")]
         try:
-            context = self._context(state, step, effects)
-            result = await _result_of(body, context)
+            context = self._context(state, step, code.scope, effects)
+            if code.timeout is None:
+                result = await _result_of(code.body, context)
+            else:
+                result = await within(code.timeout, step, _result_of(code.body, context), self._clock)
             if context.parks:
                 return self._parked(state, step, context)
             if result.status is StepStatus.FAILED:
@@ -53,18 +60,19 @@ class Execution:
         except BaseException as error:
             if _is_ours(error):
                 raise
-            logger.warning("step failed", extra={"run_id": state.run_id, "step": step}, exc_info=True)
-            return [self._failed(step, visit, _in_words(error))]
+            return [self._raised_in(state, step, code, error)]
         return [e.StepCompleted(at=at, step=step, visit=visit, output=output, option=result.option)]
 
     async def judge_when(self, state: RunState, step: str) -> Sequence[e.Event]:
         """Evaluate a step's `when=`."""
         visit = state.nodes[step].visit
-        condition = self._workflow.condition(step)
-        if condition is None:
+        code = self._workflow.code(step)
+        if code is None or not code.conditions:
             return [self._failed(step, visit, f"workflow {self._workflow.name} has no when= of {step!r} any more")]
         try:
-            verdict = await self._holds(state, step, condition)
+            verdict = True
+            for condition in code.conditions:
+                verdict = verdict and await self._holds(state, step, condition)
         except BaseException as error:
             if _is_ours(error):
                 raise
@@ -84,13 +92,32 @@ class Execution:
             return [self._failed(step, visit, f"back() raised {_in_words(error)}")]
         return [e.BackJudged(at=self._clock.now(), step=step, visit=visit)]
 
-    def _context(self, state: RunState, step: str, effects: Effects | None) -> StepContext:
+    def _raised_in(self, state: RunState, step: str, code: StepCode, error: BaseException) -> e.Event:
+        """What becomes of a step that raised: it runs again by itself, or fails."""
         node = state.nodes[step]
+        extra = {"run_id": state.run_id, "step": step, "attempt": node.errors + 1}
+        tried = node.tried + 1
+        stopped = not isinstance(error, StepTimedOutError) or error.stopped
+        if stopped and code.retry is not None and tried < code.retry.attempts and code.retry.covers(error):
+            now = self._clock.now()
+            until = now + code.retry.pause(tried)
+            logger.warning("step raised and is tried again", extra={**extra, "until": str(until)}, exc_info=error)
+            said = shortened(_in_words(error))
+            return e.StepErrored(at=now, step=step, visit=node.visit, error=said, until=until)
+        logger.warning("step failed", extra=extra, exc_info=error)
+        return self._failed(step, node.visit, _in_words(error))
+
+    def _context(self, state: RunState, step: str, scope: Scope, effects: Effects | None) -> StepContext:
+        node = state.nodes[step]
+        path = scope.path
+        outputs = state.outputs
+        if path:
+            outputs = {name.removeprefix(path): value for name, value in outputs.items() if name.startswith(path)}
         return StepContext(
             run_id=state.run_id,
             step=step,
-            inputs=self._workflow.loaded_inputs(state.inputs),
-            outputs=state.outputs,
+            inputs=scope.inputs.loaded(self._inputs(state, step, scope)),
+            outputs=outputs,
             attempt=node.errors + 1,
             visit=node.visit,
             questions=state.questions(step) if node.slots else {},
@@ -99,8 +126,21 @@ class Execution:
             effects=effects,
         )
 
-    async def _holds(self, state: RunState, step: str, condition: Condition) -> bool:
-        verdict = condition(self._context(state, step, None))
+    def _inputs(self, state: RunState, step: str, scope: Scope) -> Mapping[str, JsonValue]:
+        """The inputs of a scope as they would be stored: the run's own, or what a sub-workflow is given."""
+        if scope.outer is None:
+            return state.inputs
+        if scope.given is None:
+            return self._inputs(state, step, scope.outer)
+        context = self._context(state, step, scope.outer, None)
+        try:
+            given = scope.given(context)
+        except Exception as error:
+            raise SpectraError(f"inputs= of {scope.path.rstrip('/')} raised {_in_words(error)}") from error
+        return scope.inputs.stored(given)
+
+    async def _holds(self, state: RunState, step: str, condition: ScopedCondition) -> bool:
+        verdict = condition.holds(self._context(state, step, condition.scope, None))
         return bool(await verdict if inspect.isawaitable(verdict) else verdict)
 
     def _failed(self, step: str, visit: int, error: str) -> e.StepFailed:
@@ -126,6 +166,9 @@ class Execution:
 
     def _stamped(self, state: RunState, step: str, question: NewQuestion, now: datetime) -> InterruptRequest:
         request = question.request
+        code = self._workflow.code(step)
+        assert code is not None, "it has just run"  # noqa: S101
+        scope = code.scope
         return request.model_copy(
             update={
                 "id": new_id("i-", now),
@@ -135,8 +178,8 @@ class Execution:
                 "requested_by": state.requested_by,
                 "created_at": now,
                 "deadline": now + request.timeout if request.timeout else None,
-                "approvers": request.approvers or self._workflow.approvers,
-                "channel": request.channel or self._workflow.channel or state.channel,
+                "approvers": request.approvers or scope.approvers,
+                "channel": request.channel or scope.channel or state.channel,
                 "replaces": question.replaces,
                 "changed": question.changed,
             }

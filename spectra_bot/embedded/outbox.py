@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
@@ -25,6 +24,7 @@ from spectra_bot.interrupts import (
 )
 from spectra_bot.machine import Command, Conclude, Deliver, InterruptState, Settle, StaleEvent
 from spectra_bot.machine import events as e
+from spectra_bot.retry_policy import pause_s
 from spectra_bot.runs import ConcludesRuns
 from spectra_bot.store import Attempt, AttemptKey, Store
 
@@ -129,8 +129,7 @@ class HandlerOutbox:
                 raise
             attempts = before.attempts + 1 if before else 1
             least = getattr(error, "retry_after_s", None) or 0.0
-            spread = random.uniform(0.8, 1.2)  # noqa: S311  it spreads retries and hides nothing
-            pause = max(least, min(FIRST_RETRY_S * 2 ** min(attempts - 1, 10), MAX_RETRY_S) * spread)
+            pause = max(least, pause_s(attempts, first_s=FIRST_RETRY_S, longest_s=MAX_RETRY_S))
             due = self._clock.now() + timedelta(seconds=pause)
             attempt = Attempt(attempts=attempts, next_attempt_at=to_text(due), last_error=_in_words(error))
             await self._store.failed_attempt(run_id, key, attempt)

@@ -22,6 +22,7 @@ from spectra_bot.machine import (
     InterruptState,
     JudgeBack,
     JudgeWhen,
+    RetryLater,
     RunState,
     RunStep,
     Settle,
@@ -206,7 +207,17 @@ class OwnedRun:
                 raise AssertionError(f"no code of a step: {command}")
 
     async def _assist(self, command: Command) -> None:
-        await self.means.outbox.carry_out(command, self)
+        if isinstance(command, RetryLater):
+            await self._retry_later(command)
+        else:
+            await self.means.outbox.carry_out(command, self)
+
+    async def _retry_later(self, command: RetryLater) -> None:
+        """Have a step run again when its pause is over; what is left of it is counted from now on, jumps or not."""
+        clock = self.means.ownership.clock
+        left = min(command.until - clock.now(), command.at_most)
+        await clock.sleep(max(left.total_seconds(), 0.0))
+        await self.keep(e.StepRetried(at=clock.now(), step=command.step, visit=command.visit))
 
 
 class _StepEffects:

@@ -28,6 +28,7 @@ _PHASES: Mapping[Phase, StepPhase] = {
     Phase.JUDGING: "running",
     Phase.RUNNING: "running",
     Phase.DECIDING: "running",
+    Phase.RETRYING: "retrying",
     Phase.PARKED: "interrupted",
     Phase.COMPLETED: "completed",
     Phase.SKIPPED: "skipped",
@@ -107,6 +108,7 @@ def _step_record(state: RunState, name: str, node: NodeState) -> StepRecord:
         attempt=node.errors + 1,
         started_at=node.started_at,
         finished_at=node.finished_at,
+        retry_at=node.pausing[1] if node.pausing else None,
         error=node.error,
         interrupts=tuple(
             interrupt_id

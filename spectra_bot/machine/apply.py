@@ -53,7 +53,14 @@ def apply(state: RunState, event: e.Event) -> RunState:
             return move(state, event.step, _in_phase(node, Phase.SKIPPED, event.at), event.at)
         case e.StepFailed():
             node = _node(state, event.step, event.visit, Phase.RUNNING, Phase.JUDGING, Phase.DECIDING)
-            return fail(state, event.step, evolve(node, errors=node.errors + 1), event.error, event.at)
+            return fail(state, event.step, _erred(node), event.error, event.at)
+        case e.StepErrored():
+            node = _node(state, event.step, event.visit, Phase.RUNNING)
+            node = evolve(_erred(node), phase=Phase.RETRYING, error=event.error, pausing=(event.at, event.until))
+            return move(state, event.step, node, event.at)
+        case e.StepRetried():
+            node = _node(state, event.step, event.visit, Phase.RETRYING)
+            return move(state, event.step, evolve(node, phase=Phase.RUNNING, pausing=None), event.at)
         case e.BackJudged():
             return _back_judged(state, event)
         case e.InterruptRaised():
@@ -156,6 +163,7 @@ def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
     node = evolve(
         node,
         phase=Phase.PARKED,
+        error=None,
         waits_for=(*(node.waits_for if node.phase is Phase.PARKED else ()), request.id),
         slots={**node.slots, event.slot: request.id},
     )
@@ -178,9 +186,13 @@ def _deliver(state: RunState, interrupt_id: str, handler: str, delivery: Deliver
     return evolve(state, interrupts={**state.interrupts, interrupt_id: interrupt}, updated_at=at)
 
 
+def _erred(node: NodeState) -> NodeState:
+    return evolve(node, errors=node.errors + 1, tried=node.tried + 1)
+
+
 def _in_phase(node: NodeState, phase: Phase, at: datetime, took: str | None = None) -> NodeState:
     finished = phase is Phase.COMPLETED or phase is Phase.SKIPPED
-    return evolve(node, phase=phase, took=took, finished_at=at if finished else None)
+    return evolve(node, phase=phase, took=took, error=None, finished_at=at if finished else None)
 
 
 def _node(state: RunState, step: str, visit: int, *phases: Phase) -> NodeState:

@@ -69,10 +69,12 @@ def retried(state: RunState, event: e.RunRetried) -> RunState:
                 slots[slot] = interrupt_id
                 # A question that changed too often may change once more: its code may be another by now.
                 interrupts[interrupt_id] = evolve(interrupts[interrupt_id], changes=0)
-        phase = Phase.RUNNING if node.stopped_in in (None, Phase.PARKED) else node.stopped_in
+        is_judged = node.stopped_in in (Phase.JUDGING, Phase.DECIDING)
         nodes[name] = evolve(
             node,
-            phase=phase,
+            phase=node.stopped_in if is_judged else Phase.RUNNING,
+            tried=0,
+            pausing=None,
             slots=slots,
             waits_for=(),
             error=None,

@@ -71,8 +71,30 @@ class StepFailed:
     error: str
 
     def __post_init__(self) -> None:
-        # It quotes foreign text, file names say, and has to be stored whatever that holds.
-        object.__setattr__(self, "error", self.error.encode(errors="backslashreplace").decode())
+        object.__setattr__(self, "error", _storable(self.error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepErrored:
+    """A step raised, and runs again by itself when its pause is over."""
+
+    at: datetime
+    step: str
+    visit: int
+    error: str
+    until: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "error", _storable(self.error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRetried:
+    """The pause of a step that raised is over."""
+
+    at: datetime
+    step: str
+    visit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +207,8 @@ Event = (
     | StepCompleted
     | StepSkipped
     | StepFailed
+    | StepErrored
+    | StepRetried
     | BackJudged
     | InterruptRaised
     | InterruptDelivered
@@ -206,6 +230,8 @@ _KINDS: Mapping[str, type[Event]] = {
         StepCompleted,
         StepSkipped,
         StepFailed,
+        StepErrored,
+        StepRetried,
         BackJudged,
         InterruptRaised,
         InterruptDelivered,
@@ -256,3 +282,8 @@ def load(kind: str, body: str | bytes, shape_of: Callable[[str], Shape]) -> Even
         return adapter.validate_json(body)
     except ValidationError as error:
         raise UnreadableRunError(f"an event {kind!r}") from error
+
+
+def _storable(error: str) -> str:
+    """An error's text; it quotes foreign text, file names say, and has to be stored whatever that holds."""
+    return error.encode(errors="backslashreplace").decode()

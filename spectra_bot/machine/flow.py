@@ -12,7 +12,7 @@ from spectra_bot.machine.state import NodeState, Phase, RunState, evolve
 from spectra_bot.runs import RunStatus
 
 COMPLETED, SKIPPED, PARKED = Phase.COMPLETED, Phase.SKIPPED, Phase.PARKED
-RUNNING, JUDGING, DECIDING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING
+RUNNING, JUDGING, DECIDING, RETRYING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING, Phase.RETRYING
 
 
 def move(
@@ -78,7 +78,7 @@ def _standing(shape: Shape, nodes: Mapping[str, NodeState]) -> tuple[tuple[str, 
         if phase is COMPLETED or phase is SKIPPED:
             continue
         done = False
-        if phase is RUNNING or phase is JUDGING or phase is DECIDING:
+        if phase is RUNNING or phase is JUDGING or phase is DECIDING or phase is RETRYING:
             working.append(name)
         elif phase is PARKED:
             parked = True

@@ -31,6 +31,7 @@ class Phase(StrEnum):
     WAITING = "waiting"
     JUDGING = "judging"
     RUNNING = "running"
+    RETRYING = "retrying"
     PARKED = "parked"
     DECIDING = "deciding"
     COMPLETED = "completed"
@@ -62,6 +63,10 @@ class NodeState:
     phase: Phase = Phase.WAITING
     visit: int = 1
     errors: int = 0
+    tried: int = 0
+    """How many of the errors came since a person last set it going: what a retry policy counts."""
+    pausing: tuple[datetime, datetime] | None = None
+    """Since when and until when it waits after an error."""
     crashes: int = 0
     took: str | None = None
     """The option that a gate took, if it is routed; None: it went on."""
@@ -80,8 +85,9 @@ class NodeState:
 
     @property
     def is_working(self) -> bool:
-        """The engine has code of it to run."""
-        return self.phase is Phase.RUNNING or self.phase is Phase.JUDGING or self.phase is Phase.DECIDING
+        """The engine has code of it to run, now or when its pause is over."""
+        phase = self.phase
+        return phase is Phase.RUNNING or phase is Phase.JUDGING or phase is Phase.DECIDING or phase is Phase.RETRYING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +135,7 @@ class RunState:
     error: str | None = None
     nodes: Mapping[str, NodeState]
     working: tuple[str, ...] = ()
-    """The steps of which the engine has code to run, in the order of the graph; none once the run is over."""
+    """The steps of which the engine has code to run, now or later, in the order of the graph; none once it is over."""
     outputs: Mapping[str, JsonValue] = field(default_factory=dict)
     interrupts: Mapping[str, InterruptState] = field(default_factory=dict)
     concluded: frozenset[str] = frozenset()

@@ -6,7 +6,7 @@ step, and a tuple's hash costs a tenth. Their last field tells commands of two k
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from spectra_bot.machine.state import Phase, RunState
@@ -34,6 +34,19 @@ class JudgeBack(NamedTuple):
     step: str
     visit: int
     kind: Literal["back"] = "back"
+
+
+class RetryLater(NamedTuple):
+    """Have a step that raised run again when its pause is over.
+
+    `at_most` bounds what is left of the pause, for the wall clock may have jumped since it began.
+    """
+
+    step: str
+    visit: int
+    until: datetime
+    at_most: timedelta
+    kind: Literal["retry"] = "retry"
 
 
 class Deliver(NamedTuple):
@@ -67,9 +80,9 @@ class Conclude(NamedTuple):
     kind: Literal["conclude"] = "conclude"
 
 
-RUNNING, JUDGING = Phase.RUNNING, Phase.JUDGING
+RUNNING, JUDGING, DECIDING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING
 
-Command = RunStep | JudgeWhen | JudgeBack | Deliver | ArmTimer | Settle | Conclude
+Command = RunStep | JudgeWhen | JudgeBack | RetryLater | Deliver | ArmTimer | Settle | Conclude
 
 
 def todo(state: RunState) -> list[Command]:
@@ -82,8 +95,11 @@ def todo(state: RunState) -> list[Command]:
                 commands.append(RunStep(name, node.visit))
             elif node.phase is JUDGING:
                 commands.append(JudgeWhen(name, node.visit))
-            else:
+            elif node.phase is DECIDING:
                 commands.append(JudgeBack(name, node.visit))
+            elif node.pausing is not None:
+                since, until = node.pausing
+                commands.append(RetryLater(name, node.visit, until, until - since))
     newest: dict[str, str] = {}
     for interrupt_id, interrupt in state.interrupts.items():
         if interrupt.response is None:

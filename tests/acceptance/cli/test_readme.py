@@ -13,11 +13,12 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.slack import EVENTS_PATH
-from spectra_bot import InterruptOption, InterruptRequest
+from spectra_bot import InterruptOption, InterruptRequest, RetryPolicy
 from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
 from spectra_bot.embedded import LEASE_S
 from spectra_bot.embedded.engine import GRACE_S
+from spectra_bot.embedded.time_limit import CLEAN_UP_S
 from spectra_bot.interrupts import MAX_OPTIONS
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
 from spectra_bot.machine.apply import MAX_VISITS
@@ -129,6 +130,9 @@ def test_limits_are_as_the_readme_tells_them() -> None:
 
     assert f"a lease of {LEASE_S:.0f} seconds" in said
     assert f"told to stop waits for it for {GRACE_S:.0f} seconds" in said
+    policy = RetryPolicy()
+    assert f"grow from {policy.first_pause.seconds} second to {policy.longest_pause.seconds // 60} minutes" in said
+    assert f"has {CLEAN_UP_S:.0f} seconds to clean up" in said
     assert f"has at most {MAX_PAYLOAD_BYTES / 2**20:.0f} MiB" in said
     assert f"a question up to {MAX_OPTIONS} options" in said
     assert InterruptRequest(reason="x" * 3_000)

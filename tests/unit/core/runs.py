@@ -28,6 +28,7 @@ from spectra_bot.machine import (
     JudgeBack,
     JudgeWhen,
     Phase,
+    RetryLater,
     RunState,
     RunStep,
     Settle,
@@ -138,6 +139,14 @@ class Driven:
     def cancel(self) -> RunState:
         return self.apply(e.RunCancelled(at=self.tick(), by="cli:ada", reason="no longer wanted"))
 
+    def err(self, step: str, pause: timedelta = timedelta(seconds=10)) -> RunState:
+        at = self.tick()
+        error = f"attempt {self.state.nodes[step].errors + 1}"
+        return self.apply(e.StepErrored(at=at, step=step, visit=self.visit(step), error=error, until=at + pause))
+
+    def retry_step(self, step: str) -> RunState:
+        return self.apply(e.StepRetried(at=self.tick(), step=step, visit=self.visit(step)))
+
     def retry(self) -> RunState:
         return self.apply(e.RunRetried(at=self.tick(), by="cli:ada"))
 
@@ -205,6 +214,8 @@ def outcome(run: Driven, command: Command, rng: Random) -> e.Event:
                 return e.StepFailed(at=at, step=step, visit=visit, error="back() raised")
             to = rng.choice(state.shape.by_name[step].backs) if rng.random() < 0.5 else None
             return e.BackJudged(at=at, step=step, visit=visit, to=to)
+        case RetryLater(step, visit):
+            return e.StepRetried(at=at, step=step, visit=visit)
         case Deliver(interrupt_id):
             if rng.random() < 0.5:
                 return answered(interrupt_id, at, rng)
@@ -238,7 +249,7 @@ def interference(run: Driven, rng: Random) -> e.Event:
     interrupt_id = rng.choice([*run.state.interrupts, "i-gone"])
     if run.state.status is RunStatus.FAILED and rng.random() < 0.5:
         return e.RunRetried(at=at)
-    match rng.randrange(40):
+    match rng.randrange(42):
         case 0:
             return e.RunCancelled(at=at, by="cli:ada")
         case 1 | 2:
@@ -259,6 +270,10 @@ def interference(run: Driven, rng: Random) -> e.Event:
             return e.InterruptExpired(at=at, interrupt_id=interrupt_id)
         case 10:
             return e.RunConcluded(at=at, handler="a")
+        case 15:
+            return e.StepRetried(at=at, step=step, visit=visit)
+        case 16:
+            return e.StepErrored(at=at, step=step, visit=visit, error="late", until=at)
         case _:
             return rng.choice([event for event in run.events if not isinstance(event, e.RunRecovered)])  # once more
 
@@ -276,7 +291,10 @@ def _execution(state: RunState, step: str, visit: int, at: datetime, rng: Random
     chance = rng.random()
     if chance < 0.06:
         return e.StepFailed(at=at, step=step, visit=visit, error="it broke")
-    if chance < 0.1:
+    if chance < 0.09:
+        until = at + timedelta(seconds=rng.randint(0, 60))
+        return e.StepErrored(at=at, step=step, visit=visit, error="it broke", until=until)
+    if chance < 0.13:
         return e.StepSkipped(at=at, step=step, visit=visit)
     if chance < 0.35:
         slot = rng.choice((0, 1, "1", "key"))

@@ -31,7 +31,8 @@ from tests.unit.core.runs import STEADY, Driven, attempt, interference, nothing,
 chances = st.randoms(use_true_random=True)
 """Seeds that are drawn: Hypothesis' own choices would lean to the first branch of everything."""
 FINISHED = (Phase.COMPLETED, Phase.SKIPPED)
-WORKING = (Phase.RUNNING, Phase.JUDGING, Phase.DECIDING)
+WORKING = (Phase.RUNNING, Phase.JUDGING, Phase.DECIDING, Phase.RETRYING)
+WORK = {"RunStep", "JudgeWhen", "JudgeBack", "RetryLater"}
 
 
 def drive(workflow: Workflow, rng: Random, events: int) -> Driven:
@@ -83,6 +84,8 @@ def check_steps(state: RunState) -> None:
             assert shape.when
         if node.phase is Phase.DECIDING:
             assert shape.backs
+        assert (node.pausing is not None) == (node.phase is Phase.RETRYING)
+        assert node.tried <= node.errors
 
 
 def check_interrupts(state: RunState) -> None:
@@ -110,10 +113,10 @@ def check_todo(state: RunState) -> None:
         assert not any(node.phase in (*WORKING, Phase.PARKED) for node in state.nodes.values())
         assert kinds <= {"Settle", "Conclude"}
     elif state.status is RunStatus.RUNNING:
-        assert kinds & {"RunStep", "JudgeWhen", "JudgeBack"}
+        assert kinds & WORK
     else:
         assert "Deliver" in kinds
-        assert not kinds & {"RunStep", "JudgeWhen", "JudgeBack", "Conclude"}
+        assert not kinds & {*WORK, "Conclude"}
     assert len(set(commands)) == len(commands)
 
 

@@ -1,0 +1,336 @@
+"""Steps that raise or take too long: tried again after pauses that survive a restart, and no more than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from spectra_bot import (
+    InterruptRequest,
+    RetryPolicy,
+    RunResult,
+    RunStatus,
+    StepContext,
+    StepResult,
+    Workflow,
+    WorkflowRunner,
+)
+from spectra_bot.testing.clock import ManualClock
+from tests.conformance.conftest import OpenRunner
+
+STEADY = RetryPolicy(attempts=3, first_pause=timedelta(minutes=1), jitter=0)
+
+
+class Flaky:
+    """A step's work that breaks so many times; it keeps when it was tried."""
+
+    def __init__(self, clock: ManualClock, breaks: int, error: type[Exception] = ConnectionError) -> None:
+        self.clock = clock
+        self.breaks = breaks
+        self.error = error
+        self.tried: list[float] = []
+        self.attempts: list[int] = []
+
+    async def __call__(self, ctx: StepContext) -> str:
+        self.tried.append(self.clock.monotonic())
+        self.attempts.append(ctx.attempt)
+        if len(self.tried) <= self.breaks:
+            raise self.error(f"try {len(self.tried)}")
+        return "done"
+
+    @property
+    def pauses(self) -> list[float]:
+        return [later - earlier for earlier, later in zip(self.tried, self.tried[1:], strict=False)]
+
+
+def flaky(work: Flaky, retry: RetryPolicy | None) -> Workflow:
+    workflow = Workflow("flaky")
+
+    @workflow.step(retry=retry)
+    async def ship(ctx: StepContext) -> str:
+        return await work(ctx)
+
+    return workflow
+
+
+async def phase_of(runner: WorkflowRunner, run_id: str, phase: str) -> None:
+    """Return when the run's first step is in a phase."""
+    async with asyncio.timeout(10):
+        while (await runner.get(run_id)).steps[0].phase != phase:
+            await asyncio.sleep(0.005)
+
+
+async def with_time_passing(runner: WorkflowRunner, run_id: str, clock: ManualClock) -> RunResult:
+    """The run when it rests, while its pauses pass."""
+    waiting = asyncio.create_task(runner.wait(run_id))
+    async with asyncio.timeout(20):
+        while not waiting.done():
+            await asyncio.sleep(0.005)
+            clock.advance(timedelta(seconds=1))
+    return await waiting
+
+
+async def test_step_that_raised_runs_again_after_growing_pauses(open_runner: OpenRunner, clock: ManualClock) -> None:
+    work = Flaky(clock, breaks=2)
+    runner = await open_runner(flaky(work, STEADY))
+
+    run_id = await runner.start("flaky")
+    done = await with_time_passing(runner, run_id, clock)
+
+    assert done.status is RunStatus.COMPLETED
+    assert work.attempts == [1, 2, 3]
+    first, second = work.pauses
+    assert 60 <= first < 120 <= second < 180
+
+
+async def test_step_that_raised_too_often_fails_its_run_with_its_last_error(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    work = Flaky(clock, breaks=9)
+    runner = await open_runner(flaky(work, STEADY))
+
+    failed = await with_time_passing(runner, await runner.start("flaky"), clock)
+    retried = asyncio.create_task(runner.retry(failed.run_id))
+    await phase_of(runner, failed.run_id, "retrying")
+    again = await with_time_passing(runner, failed.run_id, clock)
+    await retried
+
+    assert failed.error == "ship: ConnectionError: try 3"
+    assert again.error == "ship: ConnectionError: try 6"
+    assert work.attempts == [1, 2, 3, 4, 5, 6]
+
+
+async def test_error_that_the_policy_does_not_name_fails_at_once(open_runner: OpenRunner, clock: ManualClock) -> None:
+    work = Flaky(clock, breaks=1, error=ValueError)
+    runner = await open_runner(flaky(work, RetryPolicy(on=ConnectionError)))
+
+    failed = await runner.run("flaky")
+
+    assert failed.error == "ship: ValueError: try 1"
+    assert work.attempts == [1]
+
+
+async def test_step_that_decided_to_fail_is_not_tried_again(open_runner: OpenRunner) -> None:
+    runs = []
+    workflow = Workflow("firm")
+
+    @workflow.step(retry=RetryPolicy())
+    async def decide(ctx: StepContext) -> StepResult:
+        runs.append(ctx.attempt)
+        return StepResult.failed("the plan is empty")
+
+    runner = await open_runner(workflow)
+    failed = await runner.run("firm")
+
+    assert failed.error == "decide: the plan is empty"
+    assert runs == [1]
+
+
+async def test_step_between_two_tries_is_shown_with_its_error_and_its_time(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    runner = await open_runner(flaky(Flaky(clock, breaks=1), STEADY))
+    run_id = await runner.start("flaky")
+
+    await phase_of(runner, run_id, "retrying")
+    details = await runner.get(run_id)
+    history = [checkpoint.event for checkpoint in await runner.history(run_id)]
+
+    [step] = details.steps
+    assert details.status is RunStatus.RUNNING
+    assert step.error == "ConnectionError: try 1"
+    assert step.retry_at == clock.now() + timedelta(minutes=1)
+    assert step.attempt == 2
+    assert history == ["RunStarted", "StepErrored"]
+
+
+async def test_pause_survives_a_restart(open_runner: OpenRunner, clock: ManualClock) -> None:
+    work = Flaky(clock, breaks=1)
+    workflow = flaky(work, STEADY)
+    first = await open_runner(workflow)
+    run_id = await first.start("flaky")
+    await phase_of(first, run_id, "retrying")
+    clock.advance(timedelta(seconds=40))
+    await first.__aexit__(None, None, None)
+
+    second = await open_runner(workflow)
+    await phase_of(second, run_id, "retrying")
+    clock.advance(timedelta(seconds=19))
+    still = (await second.get(run_id)).steps[0].phase
+    done = await with_time_passing(second, run_id, clock)
+
+    assert still == "retrying"
+    assert done.status is RunStatus.COMPLETED
+    assert 60 <= work.pauses[0] < 65
+
+
+async def test_clock_that_was_set_back_while_nobody_ran_does_not_stretch_a_pause(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    work = Flaky(clock, breaks=1)
+    workflow = flaky(work, STEADY)
+    first = await open_runner(workflow)
+    run_id = await first.start("flaky")
+    await phase_of(first, run_id, "retrying")
+    await first.__aexit__(None, None, None)
+
+    clock.jump(timedelta(hours=-5))
+    done = await with_time_passing(await open_runner(workflow), run_id, clock)
+
+    assert done.status is RunStatus.COMPLETED
+    assert work.pauses[0] < 70
+
+
+async def test_cancelled_run_is_not_tried_again(open_runner: OpenRunner, clock: ManualClock) -> None:
+    work = Flaky(clock, breaks=1)
+    runner = await open_runner(flaky(work, STEADY))
+    run_id = await runner.start("flaky")
+    await phase_of(runner, run_id, "retrying")
+
+    cancelled = await runner.cancel(run_id, by="cli:ada")
+    clock.advance(timedelta(hours=1))
+    await asyncio.sleep(0.05)
+
+    assert cancelled.status is RunStatus.CANCELLED
+    assert len(work.tried) == 1
+
+
+async def test_effect_that_was_done_is_kept_over_the_tries(open_runner: OpenRunner, clock: ManualClock) -> None:
+    done = []
+    workflow = Workflow("careful")
+
+    @workflow.step(retry=RetryPolicy(attempts=5, first_pause=timedelta(0)))
+    async def ship(ctx: StepContext) -> int:
+        await ctx.once("ship", lambda: done.append("shipped"))
+        if ctx.attempt < 4:
+            raise ConnectionError
+        return ctx.attempt
+
+    runner = await open_runner(workflow)
+    result = await with_time_passing(runner, await runner.start("careful"), clock)
+
+    assert result.outputs == {"ship": 4}
+    assert done == ["shipped"]
+
+
+async def test_answers_are_kept_over_the_tries_and_nobody_is_asked_again(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    workflow = Workflow("asking")
+
+    @workflow.step(retry=RetryPolicy(first_pause=timedelta(0)))
+    async def ship(ctx: StepContext) -> str | None:
+        response = await ctx.interrupt(InterruptRequest(reason="Ship it?"))
+        if ctx.attempt == 1:
+            raise ConnectionError
+        return response.responder
+
+    runner = await open_runner(workflow)
+    asked = await runner.run("asking")
+    await runner.answer(asked.pending[0].id, asked.pending[0].answer("reject", responder="cli:ada"))
+    result = await with_time_passing(runner, asked.run_id, clock)
+
+    assert result.outputs == {"ship": "cli:ada"}
+
+
+async def test_step_that_takes_too_long_is_cancelled_and_may_clean_up(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    seen = []
+    workflow = Workflow("slow")
+
+    @workflow.step(timeout=timedelta(minutes=5))
+    async def wait(ctx: StepContext) -> None:
+        seen.append("started")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            seen.append("cleaned up")
+
+    runner = await open_runner(workflow)
+    result = await with_time_passing(runner, await runner.start("slow"), clock)
+
+    assert result.error == "wait: it ran for longer than its timeout of 0:05:00"
+    assert seen == ["started", "cleaned up"]
+
+
+async def test_time_that_people_take_is_not_the_steps(open_runner: OpenRunner, clock: ManualClock) -> None:
+    workflow = Workflow("patient")
+
+    @workflow.step(timeout=timedelta(minutes=5))
+    async def ask(ctx: StepContext) -> str:
+        return (await ctx.interrupt(InterruptRequest(reason="Ship it?"))).status
+
+    runner = await open_runner(workflow)
+    asked = await runner.run("patient")
+    clock.advance(timedelta(days=3))
+    done = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert done.outputs == {"ask": "approved"}
+
+
+async def test_step_that_ran_out_of_time_is_tried_again_where_its_policy_says_so(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    workflow = Workflow("slow")
+
+    @workflow.step(timeout=timedelta(minutes=5), retry=RetryPolicy(on=TimeoutError, first_pause=timedelta(0)))
+    async def wait(ctx: StepContext) -> int:
+        if ctx.attempt == 1:
+            await asyncio.Event().wait()
+        return ctx.attempt
+
+    runner = await open_runner(workflow)
+    result = await with_time_passing(runner, await runner.start("slow"), clock)
+
+    assert result.outputs == {"wait": 2}
+
+
+async def test_step_that_does_not_stop_when_its_time_is_over_is_never_run_beside_itself(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    running = 0
+    release = asyncio.Event()
+    workflow = Workflow("deaf")
+
+    @workflow.step(timeout=timedelta(minutes=5), retry=RetryPolicy(first_pause=timedelta(0)))
+    async def hold(ctx: StepContext) -> None:
+        nonlocal running
+        running += 1
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+
+    runner = await open_runner(workflow)
+    result = await with_time_passing(runner, await runner.start("deaf"), clock)
+    release.set()
+
+    assert result.status is RunStatus.FAILED
+    assert "may still be at work" in (result.error or "")
+    assert running == 1
+
+
+async def test_cancelled_run_stops_a_step_with_a_time_limit(open_runner: OpenRunner) -> None:
+    seen = []
+    workflow = Workflow("slow")
+
+    @workflow.step(timeout=timedelta(minutes=5))
+    async def wait(ctx: StepContext) -> None:
+        seen.append("started")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cleaned up")
+
+    runner = await open_runner(workflow)
+    run_id = await runner.start("slow")
+    async with asyncio.timeout(5):
+        while not seen:
+            await asyncio.sleep(0.005)
+    cancelled = await runner.cancel(run_id)
+
+    assert cancelled.status is RunStatus.CANCELLED
+    assert seen == ["started", "cleaned up"]
