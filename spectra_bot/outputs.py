@@ -14,16 +14,24 @@ class Outputs(dict[str, Any]):
     """A dict by step id whose values a step may change without changing the run's state.
 
     A value is copied when it is first taken out, and is the same object from then on; what nobody looks at is never
-    copied, however large it is.
+    copied, however large it is. The name of a sub-workflow gives the outputs of its steps as a dict, though it is no
+    key itself.
     """
 
     def __init__(self, outputs: Mapping[str, JsonValue]) -> None:
         super().__init__(outputs)
         self._own: set[str] = set()
 
+    def __missing__(self, name: str) -> dict[str, Any]:
+        path = f"{name}/"
+        steps = [step for step in self if step.startswith(path)]
+        if not steps:
+            raise KeyError(name)
+        return {step.removeprefix(path): self[step] for step in steps}
+
     def __getitem__(self, step: str) -> Any:
         value = super().__getitem__(step)
-        if step not in self._own:
+        if step not in self._own and step in self:
             self[step] = value = copy_of(value)
         return value
 
@@ -32,7 +40,10 @@ class Outputs(dict[str, Any]):
         super().__setitem__(step, value)
 
     def get(self, step: str, default: Any = None) -> Any:
-        return self[step] if step in self else default  # noqa: SIM401  dict.get would not copy
+        try:
+            return self[step]
+        except KeyError:
+            return default
 
     def values(self) -> ValuesView[Any]:  # type: ignore[override]  # a view that copies is no dict_values
         return ValuesView(self)

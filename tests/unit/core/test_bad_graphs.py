@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from pydantic import BaseModel
 
-from spectra_bot import DefinitionError, HumanGateStep, Step, StepContext, Workflow, WorkflowRunner
+from spectra_bot import DefinitionError, HumanGateStep, RetryPolicy, Step, StepContext, Workflow, WorkflowRunner
 from spectra_bot.workflow import Names
 from tests.unit.core.runs import always, gate, nothing
 
@@ -171,7 +173,7 @@ def blocking(ctx: StepContext) -> None:
     [
         (Forgetful(), "Forgetful has no execute()"),  # type: ignore[abstract]  # that is what is tested
         (HumanGateStep, "add an instance, HumanGateStep(...)"),
-        (blocking, "a step is an async function or a Step"),
+        (blocking, "a step is an async function, a Step or a Workflow"),
     ],
 )
 def test_what_is_no_step_is_refused(step: object, said: str) -> None:
@@ -218,3 +220,84 @@ def test_target_of_a_route_may_say_that_it_is_after_nothing() -> None:
     undo = workflow.shape().by_name["undo"]
 
     assert [(edge.source, edge.option) for edge in undo.edges] == [("ask", "reject")]
+
+
+def child(*, ends: int = 1) -> Workflow:
+    """A workflow that begins and ends with so many steps."""
+    workflow = Workflow("child")
+    for number in range(ends):
+        workflow.add(f"s{number}", nothing, after=())
+    return workflow
+
+
+class Needy(BaseModel):
+    region: str
+
+
+class Plain(BaseModel):
+    env: str
+
+
+@pytest.mark.parametrize(
+    ("declare", "said"),
+    [
+        (lambda w: w.add("a/b", nothing), "step 'a/b': a slash stands between a sub-workflow and its steps"),
+        (lambda w: w.add("part", w), "step 'part': a workflow can't be a part of itself"),
+        (lambda w: w.add("part", Workflow("empty")), "workflow empty: it has no steps"),
+        (lambda w: w.add("part", child(), timeout=timedelta(1)), "step 'part': a sub-workflow has no timeout"),
+        (
+            lambda w: w.add("part", child(), retry=RetryPolicy()),
+            "step 'part': a sub-workflow has no timeout and no retry",
+        ),
+        (lambda w: w.add("plan", nothing, inputs=dict), "step 'plan': inputs= is for a sub-workflow"),
+        (lambda w: w.add("ask", HumanGateStep("?"), timeout=timedelta(1)), r"HumanGateStep\(timeout=...\)"),
+    ],
+)
+def test_what_can_not_be_a_part_is_refused(declare: Callable[[Workflow], None], said: str) -> None:
+    with pytest.raises(DefinitionError, match=said):
+        declare(Workflow("deploy"))
+
+
+def test_names_of_a_sub_workflow_are_taken_and_must_be_known() -> None:
+    workflow = Workflow("deploy")
+    workflow.add("part", child())
+    with pytest.raises(DefinitionError, match="two steps named 'part'"):
+        workflow.add("part", nothing)
+
+    workflow.add("after", nothing, after="part/s9")
+    with pytest.raises(DefinitionError, match="step 'after' is after 'part/s9', which is not a step of it"):
+        workflow.shape()
+
+
+def test_a_way_back_to_a_sub_workflow_with_two_beginnings_must_name_one() -> None:
+    workflow = Workflow("deploy")
+    workflow.add("part", child(ends=2))
+    workflow.add("check", nothing)
+    workflow.back("check", to="part", when=always)
+
+    with pytest.raises(DefinitionError, match="'part' begins with part/s0, part/s1; name the one that is meant"):
+        workflow.shape()
+
+
+def test_inputs_that_a_sub_workflow_needs_and_nobody_gives_are_named() -> None:
+    part = Workflow("part", inputs=Needy)
+    part.add("plan", nothing)
+
+    with pytest.raises(DefinitionError, match=r"step 'roll-out': part needs region; give inputs=lambda"):
+        Workflow("deploy", inputs=Plain).add("roll-out", part)
+
+
+def test_a_step_behind_a_sub_workflow_waits_for_all_that_it_ends_with() -> None:
+    workflow = Workflow("deploy")
+    workflow.add("first", nothing)
+    workflow.add("part", child(ends=2))
+    workflow.add("last", nothing)
+
+    edges = {node.name: [edge.source for edge in node.edges] for node in workflow.shape().nodes}
+
+    assert edges == {
+        "first": [],
+        "part/s0": ["first"],
+        "part/s1": ["first"],
+        "last": ["part/s0", "part/s1"],
+    }
