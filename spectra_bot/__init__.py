@@ -37,14 +37,13 @@ from spectra_bot.interrupts import (
     Delivered,
     IInterruptHandler,
     InterruptException,
-    InterruptOption,
     InterruptRequest,
     InterruptRequestBuilder,
     InterruptResponse,
-    InterruptStatus,
     SettlesInterrupts,
     handler_name,
 )
+from spectra_bot.options import InterruptOption, InterruptStatus
 from spectra_bot.policy import may_decide
 from spectra_bot.printable import printable
 from spectra_bot.redact import redact

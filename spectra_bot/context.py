@@ -18,8 +18,9 @@ from spectra_bot.errors import (
     QuestionOrderError,
     UnstableQuestionError,
 )
-from spectra_bot.interrupts import InterruptException, InterruptRequest, InterruptResponse, InterruptStatus
+from spectra_bot.interrupts import InterruptException, InterruptRequest, InterruptResponse
 from spectra_bot.json_values import copy_of
+from spectra_bot.options import InterruptStatus
 from spectra_bot.outputs import Outputs
 
 MAX_CHANGES = 3

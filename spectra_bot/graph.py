@@ -10,8 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from pydantic_core import to_json
 
 from spectra_bot.errors import DefinitionError
-from spectra_bot.interrupts import InterruptOption, InterruptStatus
 from spectra_bot.json_values import digest
+from spectra_bot.options import InterruptOption, InterruptStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,10 @@
-"""A pause that waits for a person: the request, its options, the response, and who puts it in front of people."""
+"""A pause that waits for a person: the request, the response, and who puts it in front of people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, runtime_checkable
 
 from pydantic import (
     BaseModel,
@@ -14,93 +13,18 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
-    field_validator,
     model_validator,
 )
 
 from spectra_bot.errors import InvalidAnswerError
-from spectra_bot.forms import FREE_FORM, Form
 from spectra_bot.json_values import digest, in_order, to_json_object
+from spectra_bot.options import InterruptOption, InterruptStatus
 
 Text = Annotated[str, StringConstraints(min_length=0)]
 """A text that can be stored; without a constraint pydantic lets half a surrogate pair pass."""
 
 MAX_OPTIONS = 25
 """As many as one row of Slack buttons holds."""
-
-
-class InterruptStatus(StrEnum):
-    """How an interrupt ended."""
-
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    ANSWERED = "answered"
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
-
-
-DECISIONS = (InterruptStatus.APPROVED, InterruptStatus.REJECTED, InterruptStatus.ANSWERED)
-"""The statuses that a person or a handler may give; the others are the runner's to give."""
-
-_STATUS_OF_WORD = {
-    **dict.fromkeys(("approve", "apply", "yes", "accept", "confirm"), InterruptStatus.APPROVED),
-    **dict.fromkeys(("reject", "deny", "no", "decline"), InterruptStatus.REJECTED),
-}
-_STYLE_OF_STATUS: dict[InterruptStatus, Literal["primary", "danger"]] = {
-    InterruptStatus.APPROVED: "primary",
-    InterruptStatus.REJECTED: "danger",
-}
-_FORM_WORDS = frozenset({"modify", "edit"})
-
-
-def _as_form(value: object) -> object:
-    return Form.of(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
-
-
-class InterruptOption(BaseModel):
-    """One way to answer: a button in Slack, a word everywhere else.
-
-    What is not given follows from the id: its label, its status by the table of well-known words, its style by its
-    status, and a free form for `modify` and `edit`. `confirm` is the text of a dialog that asks once more.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
-    label: Annotated[str, Field(min_length=1, max_length=75)]
-    style: Literal["primary", "danger", "default"]
-    status: InterruptStatus
-    form: Annotated[Form | None, BeforeValidator(_as_form)]
-    confirm: Annotated[str, Field(min_length=1, max_length=300)] | None
-
-    def __init__(  # noqa: PLR0917  by position too, as in `InterruptOption("ship", "Ship it")`
-        self,
-        id: str,  # noqa: A002  the field's name
-        label: str | None = None,
-        style: Literal["primary", "danger", "default"] | None = None,
-        status: InterruptStatus | None = None,
-        form: type[BaseModel] | Form | None = None,
-        confirm: str | None = None,
-        **unknown: object,
-    ) -> None:
-        word = id.lower() if isinstance(id, str) else ""
-        status = status or _STATUS_OF_WORD.get(word, InterruptStatus.ANSWERED)
-        super().__init__(
-            id=id,
-            label=label or (id.replace("_", " ").replace("-", " ").capitalize() if isinstance(id, str) else id),
-            style=style or _STYLE_OF_STATUS.get(status, "default"),
-            status=status,
-            form=form or (FREE_FORM if word in _FORM_WORDS else None),
-            confirm=confirm,
-            **unknown,
-        )
-
-    @field_validator("status")
-    @classmethod
-    def _is_a_decision(cls, status: InterruptStatus) -> InterruptStatus:
-        if status not in DECISIONS:
-            raise ValueError(f"an option can't mean {status.value}; that is the runner's to say")
-        return status
 
 
 def _as_options(value: object) -> object:

@@ -8,14 +8,9 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from spectra_bot.errors import AlreadyAnsweredError, InvalidAnswerError, NotAllowedError, NotPendingError
-from spectra_bot.interrupts import (
-    DECISIONS,
-    InterruptOption,
-    InterruptRequest,
-    InterruptResponse,
-    InterruptStatus,
-)
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.machine.state import InterruptState
+from spectra_bot.options import DECISIONS, InterruptOption, InterruptStatus
 
 
 def may_decide(approvers: Sequence[str], responder: str | None) -> bool:

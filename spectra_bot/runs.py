@@ -10,7 +10,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from spectra_bot.interrupts import InterruptRequest, InterruptResponse, InterruptStatus
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse
+from spectra_bot.options import InterruptStatus
 
 
 class RunStatus(StrEnum):

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from spectra_bot.context import StepContext
 from spectra_bot.errors import DefinitionError, InterruptTimedOutError
-from spectra_bot.interrupts import InterruptOption, InterruptRequest, InterruptResponse
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse
+from spectra_bot.options import InterruptOption
 
 TIMEOUT_ROUTE = "timeout"
 """The route a gate takes when nobody decided in time and no default option applies."""

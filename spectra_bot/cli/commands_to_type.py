@@ -13,7 +13,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from spectra_bot.forms import FieldKind, Form
-from spectra_bot.interrupts import InterruptOption, InterruptRequest
+from spectra_bot.interrupts import InterruptRequest
+from spectra_bot.options import InterruptOption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

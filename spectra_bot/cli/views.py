@@ -14,7 +14,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from spectra_bot.graph import Edge, Node, Shape
-from spectra_bot.interrupts import InterruptRequest, InterruptStatus
+from spectra_bot.interrupts import InterruptRequest
+from spectra_bot.options import InterruptStatus
 from spectra_bot.printable import printable
 from spectra_bot.redact import redact
 from spectra_bot.runs import (

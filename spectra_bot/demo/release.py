@@ -13,7 +13,8 @@ from spectra_bot.context import StepContext
 from spectra_bot.demo import folders
 from spectra_bot.demo.changes import Change, Comparison, diff_of, in_words, manifest
 from spectra_bot.forms import FieldKind, Form, FormField
-from spectra_bot.interrupts import InterruptOption, InterruptRequest
+from spectra_bot.interrupts import InterruptRequest
+from spectra_bot.options import InterruptOption
 from spectra_bot.steps import StepResult, refusal
 from spectra_bot.workflow import Workflow
 

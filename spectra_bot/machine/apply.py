@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from spectra_bot.interrupts import InterruptResponse, InterruptStatus
+from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.machine import events as e
 from spectra_bot.machine.endings import cancelled, closed, fail, recovered, retried, without_answer
 from spectra_bot.machine.flow import move, settle_flow
 from spectra_bot.machine.state import Delivery, InterruptState, NodeState, Phase, RunState, StaleEvent, evolve
+from spectra_bot.options import InterruptStatus
 from spectra_bot.runs import RunStatus
 
 MAX_VISITS = 100

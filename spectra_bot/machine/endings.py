@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from spectra_bot.interrupts import InterruptResponse, InterruptStatus
+from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.machine import events as e
 from spectra_bot.machine.flow import settle_flow
 from spectra_bot.machine.state import InterruptState, NodeState, Phase, RunState, StaleEvent, evolve
+from spectra_bot.options import InterruptStatus
 from spectra_bot.runs import RunStatus
 
 MAX_CRASHES = 5
