@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from spectra_bot import printable
 
-_WORD = r"[^\W_]+(?:_+[^\W_]+)*"
-_TAME = re.compile(rf"(?:{_WORD}|[ .,;:/+\-()!?%$€=^'\"|\[\]{{}}])*")
+# Each character can match in one way only, so that a text which is not tame is known to be so in one pass.
+_TAME = re.compile(r"(?:[^\W_]|(?<=[^\W_])_+(?=[^\W_])|[ .,;:/+\-()!?%$€=^'\"|\[\]{}])*+")
 _EMOJI = re.compile(r":[\w+'-]+:")
 _LONE_ADDRESS = re.compile(r"https?://[^\s<>|`\"'*~]{1,500}")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -67,6 +69,14 @@ def test_a_plain_value_stands_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("text", ["*x*", "_x_", "~x~", "@here", "#general", ":tada:", " x", "a  *b"])
 def test_a_value_with_markup_in_it_becomes_code(text: str) -> None:
     assert value(text).startswith("`")
+
+
+def test_a_long_word_is_looked_at_once_and_holds_nobody_up() -> None:
+    look = "from handlers.slack.escape import value; print(value('a' * 60 + '<'))"
+
+    seen = subprocess.run([sys.executable, "-c", look], timeout=60, check=True, capture_output=True, text=True)
+
+    assert seen.stdout == f"`{'a' * 60}&lt;`\n"
 
 
 def test_a_web_address_becomes_a_link_that_shows_itself() -> None:
