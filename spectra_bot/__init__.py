@@ -1,6 +1,7 @@
 """People decide in Slack, and the work goes on."""
 
 from spectra_bot.context import StepContext
+from spectra_bot.differences import Difference
 from spectra_bot.errors import (
     AlreadyAnsweredError,
     AmbiguousInterruptError,
@@ -77,6 +78,7 @@ __all__ = [
     "DefinitionError",
     "Delivered",
     "DeliveryRecord",
+    "Difference",
     "FieldKind",
     "Form",
     "FormField",

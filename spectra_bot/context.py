@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import JsonValue
 
+from spectra_bot.differences import Difference
 from spectra_bot.errors import (
     AnswerIgnoredError,
     InterruptTimedOutError,
@@ -48,7 +49,7 @@ class NewQuestion:
     slot: Slot
     request: InterruptRequest
     replaces: str | None = None
-    changed: tuple[str, ...] = ()
+    changed: tuple[Difference, ...] = ()
     changes: int = 0
 
 
@@ -204,6 +205,15 @@ class StepContext:
             self.effects.report(fraction, text)
 
     @property
+    def steady(self) -> tuple[Slot, ...]:
+        """The questions that had changed before, and that this execution met unchanged."""
+        return tuple(
+            slot
+            for slot, question in self.questions.items()
+            if question.changes and self._met.get(slot) == question.request.digest
+        )
+
+    @property
     def parks(self) -> bool:
         """The execution met a question that nobody has answered."""
         return bool(self.asked or self.still_open)
@@ -230,10 +240,10 @@ class StepContext:
     def _ask(self, slot: Slot, request: InterruptRequest, before: Question | None) -> None:
         if any(new.slot == slot for new in self.asked):
             return
-        changed = differences(before.request, request) if before else ()
+        changed = request.differences(before.request) if before else ()
         changes = before.changes + 1 if before else 0
         if changes >= MAX_CHANGES:
-            raise UnstableQuestionError(request.reason, changed)
+            raise UnstableQuestionError(request.reason, [difference.path for difference in changed])
         replaces = before.request.id if before else None
         self.asked.append(NewQuestion(slot=slot, request=request, replaces=replaces, changed=changed, changes=changes))
 
@@ -248,17 +258,6 @@ class StepContext:
             is_asked_again = known is None and other.slot > slot  # a retry forgot the answer
             if other.slot != slot and not in_its_place and not is_asked_again:
                 raise QuestionOrderError(request.reason, other.slot, slot)
-
-
-def differences(before: InterruptRequest, after: InterruptRequest) -> tuple[str, ...]:
-    """What is different between two questions: `reason`, `options`, `data.<name>`."""
-    changed = ["reason"] if before.reason != after.reason else []
-    changed += [
-        f"data.{name}"
-        for name in {**before.data, **after.data}
-        if (name in before.data, before.data.get(name)) != (name in after.data, after.data.get(name))
-    ]
-    return (*changed, "options") if before.options != after.options else tuple(changed)
 
 
 def _keyed(request: InterruptRequest, slot: Slot) -> InterruptRequest:

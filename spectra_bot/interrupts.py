@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from spectra_bot.differences import Difference, differences
 from spectra_bot.errors import InvalidAnswerError
 from spectra_bot.json_values import digest, in_order, to_json_object
 from spectra_bot.options import InterruptOption, InterruptStatus
@@ -48,6 +49,18 @@ def _as_data(value: object) -> object:
 JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_as_data)]
 
 
+def _as_difference(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value  # as version 0.1 stored it
+
+
+def _by_label(difference: Difference, labels: dict[str, str]) -> Difference:
+    """An option that came or went is told by what its button says."""
+    label = labels.get(difference.path)
+    if label is None or difference.kind == "changed":
+        return difference
+    return difference.model_copy(update={"before" if difference.kind == "removed" else "after": label})
+
+
 class InterruptRequest(BaseModel):
     """The question: what a step asks of people.
 
@@ -78,9 +91,9 @@ class InterruptRequest(BaseModel):
     deadline: datetime | None = None
     digest: str = ""
     replaces: str | None = None
-    """The answered interrupt that this one stands in for, because the question changed."""
-    changed: tuple[str, ...] = ()
-    """What is different from the question it replaces: `reason`, `options`, `data.<name>`."""
+    """The interrupt that this one stands in for, because the question changed."""
+    changed: tuple[Annotated[Difference, BeforeValidator(_as_difference)], ...] = ()
+    """What is different from the question it replaces, field by field: `reason`, `options.modify`, `data.plan.env`."""
 
     if TYPE_CHECKING:
 
@@ -121,6 +134,22 @@ class InterruptRequest(BaseModel):
     def content_digest(self) -> str:
         """What an answer is bound to: a digest of reason, data and options."""
         return digest([self.reason, self.data, [option.model_dump(mode="json") for option in self.options]])
+
+    def differences(self, before: InterruptRequest) -> tuple[Difference, ...]:
+        """What is different from an earlier question, of what an answer is bound to."""
+        labels = {**before._labels(), **self._labels()}
+        found = tuple(_by_label(difference, labels) for difference in differences(before._shown(), self._shown()))
+        one, other = [option.id for option in before.options], [option.id for option in self.options]
+        if one != other and sorted(one) == sorted(other):
+            found = (*found, Difference(path="options", before=", ".join(one), after=", ".join(other)))
+        return found
+
+    def _shown(self) -> dict[str, JsonValue]:
+        options: dict[str, JsonValue] = {option.id: option.model_dump(mode="json") for option in self.options}
+        return {"reason": self.reason, "data": self.data, "options": options}
+
+    def _labels(self) -> dict[str, str]:
+        return {f"options.{option.id}": option.label for option in self.options}
 
     def answer(
         self,
@@ -210,6 +239,8 @@ class InterruptResponse(BaseModel):
     responder: Text | None = None
     interrupt_id: str | None = None
     responded_at: datetime | None = None
+    superseded_by: str | None = None
+    """The newer interrupt, where the question changed after this answer; it does not count any more."""
     request: InterruptRequest | None = Field(default=None, repr=False)
     """The question as it was answered; set where a step reads the response, never stored twice."""
 

@@ -54,6 +54,7 @@ def judge(interrupt: InterruptState, response: InterruptResponse, now: datetime)
             "notes": _notes(response),
             "interrupt_id": request.id,
             "responded_at": now,
+            "superseded_by": None,
             "request": None,
         }
     )
@@ -67,6 +68,9 @@ def _over(interrupt: InterruptState, given: InterruptResponse) -> AlreadyAnswere
             why = f"nobody decided by {given.responded_at:%Y-%m-%d %H:%MZ}{then}"
         case InterruptStatus.CANCELLED:
             why = interrupt.closed_why or "it was cancelled"
+        case _ if interrupt.superseded_by is not None:
+            who = f"{given.option!r} by {given.responder or 'an unnamed caller'}"
+            why = f"it was answered {who}, and then its question changed; answer {interrupt.superseded_by} instead"
         case _:
             return AlreadyAnsweredError(request.id, request.run_id, given.option, given.responder, given.responded_at)
     return NotPendingError(f"interrupt {request.id} is over: {why}", run_id=request.run_id, interrupt_id=request.id)

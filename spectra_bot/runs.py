@@ -69,6 +69,8 @@ class InterruptRecord(_Record):
     """None while it is pending. CANCELLED and TIMED_OUT are responses that nobody gave."""
     closed_why: str | None = None
     """Why it ended without an answer: `superseded`, `run cancelled by ...`, `step plan failed`."""
+    superseded_by: str | None = None
+    """The interrupt that stands in for it, because the question changed; an answer to this one counts no more."""
     deliveries: tuple[DeliveryRecord, ...] = ()
 
     @property

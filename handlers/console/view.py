@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import JsonValue
 from rich import box
@@ -13,13 +13,14 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from spectra_bot import InterruptOption, InterruptRequest, printable, redact
+from spectra_bot import Difference, InterruptOption, InterruptRequest, printable, redact
 
 SHORT = 100
 """A value up to this many characters on one line stands in the table; a longer one gets a panel."""
 MAX_LINES = 400
 """A panel shows this many lines and says how many follow."""
 MAX_CHARACTERS = 60_000
+MOST_CHANGES = 20
 
 _STYLES = {"primary": "bold green", "danger": "bold red", "default": "bold"}
 
@@ -39,13 +40,22 @@ def question_view(request: InterruptRequest, *, numbered: bool = True) -> Render
 
 def _parts(request: InterruptRequest, numbered: bool) -> Iterator[RenderableType]:
     yield Text(printable(redact(request.reason)), style="bold")
-    if request.changed:
-        yield Text(printable(f"Asked anew, because it changed: {', '.join(request.changed)}"), style="yellow")
+    if request.replaces or request.changed:
+        said = ["Asked anew, because it changed; the earlier answer does not count.", *_changes(request.changed)]
+        yield Text("\n".join(said), style="yellow")
     yield from _data(redact(request.data))
     facts = _facts(request)
     if facts.row_count:
         yield facts
     yield _options(request.options, numbered)
+
+
+def _changes(changed: Sequence[Difference]) -> Iterator[str]:
+    for difference in changed[:MOST_CHANGES]:
+        text = printable(str(difference)).replace("\n", " ⏎ ")
+        yield f"  {text}"
+    if len(changed) > MOST_CHANGES:
+        yield f"  and {len(changed) - MOST_CHANGES} more"
 
 
 def _data(data: dict[str, JsonValue]) -> Iterator[RenderableType]:

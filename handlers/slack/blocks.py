@@ -7,7 +7,7 @@ from datetime import datetime
 from handlers.slack.buttons import buttons
 from handlers.slack.data import data_blocks, in_words
 from handlers.slack.dates import date
-from handlers.slack.escape import code, escaped_line, name, one_line, strong
+from handlers.slack.escape import code, escaped_line, name, one_line, strong, value
 from handlers.slack.layout import (
     MAX_TEXT,
     MAX_WEIGHT,
@@ -18,13 +18,15 @@ from handlers.slack.layout import (
     divider,
     quote,
     section,
+    sections,
     title,
     weight,
 )
 from handlers.slack.people import mention, mentions, pieces_with_mentions, with_mentions
-from spectra_bot import InterruptRequest, InterruptResponse, InterruptStatus, printable, redact
+from spectra_bot import Difference, InterruptRequest, InterruptResponse, InterruptStatus, printable, redact
 
 _MOST_NOTES = 2_500
+_MOST_CHANGES = 2_000
 
 
 def approval(request: InterruptRequest, *, bare: bool = False) -> Message:
@@ -50,6 +52,10 @@ def closed(
         bare: without the data, for when Slack refuses the whole.
     """
     decision = _decision(request, response)
+    if response.superseded_by is not None and not _is_replaced(response):
+        decision = (
+            f"🔁 *The question changed afterwards: this answer does not count*, and it is asked anew.\n{decision}"
+        )
     head = [*_title(request), section(decision)]
     if response.notes and not _is_replaced(response):
         notes = printable(redact(response.notes))[:_MOST_NOTES]
@@ -100,9 +106,38 @@ def _place(request: InterruptRequest) -> str:
 def _changes(request: InterruptRequest) -> list[Block]:
     if not request.replaces and not request.changed:
         return []
-    what = ", ".join(code(field, 50) for field in request.changed[:10]) or "the question"
-    more = f" and {len(request.changed) - 10} more" if len(request.changed) > 10 else ""
-    return [section(f"🔁 *Asked again, because it changed:* {what}{more}. The earlier answer does not count.")]
+    lines = [f"🔁 *Asked again, because it changed.* The earlier answer{_replaced(request)} does not count."]
+    size = 0
+    for index, difference in enumerate(request.changed):
+        line = f"•  {_change(difference)}"
+        size += len(line)
+        if size > _MOST_CHANGES:
+            lines.append(f"•  and {len(request.changed) - index} more")
+            break
+        lines.append(line)
+    return sections(lines)
+
+
+def _replaced(request: InterruptRequest) -> str:
+    return f" (to {code(request.replaces, 80)})" if request.replaces else ""
+
+
+def _change(difference: Difference) -> str:
+    """One field that is different: what it was, and what it is now."""
+    field = code(difference.path.removeprefix("data."), 60)
+    match difference.kind:
+        case "added":
+            return f"{field} is new: {_shown(difference.after)}"
+        case "removed":
+            return f"{field} is gone; it was {_shown(difference.before)}"
+        case _ if difference.before is None:
+            return field
+        case _:
+            return f"{field}: {_shown(difference.before)} → {_shown(difference.after)}"
+
+
+def _shown(text: str | None) -> str:
+    return value(one_line(redact(text), 120), 120) if text else "nothing"
 
 
 def _terms(request: InterruptRequest) -> list[Block]:
@@ -179,4 +214,4 @@ def _cancelled(response: InterruptResponse) -> str:
 
 
 def _is_replaced(response: InterruptResponse) -> bool:
-    return response.status is InterruptStatus.CANCELLED and "superseded" in (response.notes or "")
+    return response.status is InterruptStatus.CANCELLED and response.superseded_by is not None

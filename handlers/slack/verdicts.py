@@ -96,10 +96,11 @@ def over(record: InterruptRecord) -> str | None:
 
 
 def with_reason(record: InterruptRecord, response: InterruptResponse) -> InterruptResponse:
-    """The response with why it was closed as its note, where nobody answered."""
-    if response.status is InterruptStatus.CANCELLED and record.closed_why and not response.notes:
-        return response.model_copy(update={"notes": record.closed_why})
-    return response
+    """The response with why it was closed as its note, where nobody answered, and what took its place."""
+    why = record.closed_why if response.status is InterruptStatus.CANCELLED else None
+    return response.model_copy(
+        update={"notes": response.notes or why, "superseded_by": record.superseded_by or response.superseded_by}
+    )
 
 
 def unknown(interrupt_id: str) -> str:

@@ -187,6 +187,10 @@ def _step_line(step: StepRecord, *, linear: bool) -> Text:
 def _add_interrupt(branch: Tree, record: InterruptRecord) -> None:
     node = branch.add(Text.assemble(_decision(record), f"  {_cut(_shown(record.request.reason), 300)}"))
     response = record.response
+    if record.superseded_by:
+        node.add(Text(printable(f"superseded by {record.superseded_by}: the question changed"), style="yellow"))
+    for difference in record.request.changed:
+        node.add(Text(_cut(_shown(str(difference)), 300), style="dim"))
     if response and response.notes:
         node.add(Text(f"note: {_shown(response.notes)}"))
     if response and {key: value for key, value in response.data.items() if value != response.notes}:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
-from spectra_bot.context import Effects, NewQuestion, StepContext
+from spectra_bot.context import Effects, NewQuestion, Slot, StepContext
 from spectra_bot.embedded.journal import new_id
 from spectra_bot.embedded.time_limit import within
 from spectra_bot.errors import SpectraError, StepTimedOutError
@@ -150,9 +150,9 @@ class Execution:
         if not context.asked:
             reasons = ", ".join(repr(context.questions[slot].request.reason) for slot in context.still_open)
             return [self._failed(step, context.visit, f"it ran again though {reasons} is still open")]
-        return [self._raised(state, step, question) for question in context.asked]
+        return [self._raised(state, step, question, context.steady) for question in context.asked]
 
-    def _raised(self, state: RunState, step: str, question: NewQuestion) -> e.InterruptRaised:
+    def _raised(self, state: RunState, step: str, question: NewQuestion, steady: tuple[Slot, ...]) -> e.InterruptRaised:
         now = self._clock.now()
         to_json_value(question.request.data, "data", self._limit)
         return e.InterruptRaised(
@@ -162,6 +162,7 @@ class Execution:
             slot=question.slot,
             request=self._stamped(state, step, question, now),
             changes=question.changes,
+            steady=steady,
         )
 
     def _stamped(self, state: RunState, step: str, question: NewQuestion, now: datetime) -> InterruptRequest:

@@ -184,7 +184,8 @@ class HandlerOutbox:
         if isinstance(handler, SettlesInterrupts) and interrupt.response is not None and receipt is not None:
             # People read why a question closed without an answer where they would read an answer's notes.
             notes = interrupt.response.notes or interrupt.closed_why
-            response = interrupt.response.model_copy(update={"notes": notes})
+            told = {"notes": notes, "superseded_by": interrupt.superseded_by}
+            response = interrupt.response.model_copy(update=told)
             await handler.settle(interrupt.request, response, receipt)
         settled = e.InterruptSettled(at=self._clock.now(), interrupt_id=interrupt_id, handler=name)
         await run.keep(settled)

@@ -71,6 +71,7 @@ def interrupt_record(interrupt: InterruptState, attempts: Mapping[AttemptKey, At
         request=interrupt.request,
         response=interrupt.response,
         closed_why=interrupt.closed_why,
+        superseded_by=interrupt.superseded_by,
         deliveries=tuple(_delivery_record(interrupt, name, attempts) for name in names),
     )
 

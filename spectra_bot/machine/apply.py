@@ -156,8 +156,12 @@ def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
         raise StaleEvent("that interrupt is stored already")
     interrupts = dict(state.interrupts)
     before = interrupts.get(request.replaces or "")
-    if before is not None and before.response is None:
-        interrupts[before.request.id] = without_answer(before, "superseded: the question changed", event.at)
+    if before is not None:
+        interrupts[before.request.id] = _superseded(before, request.id, event.at)
+    for slot in event.steady:
+        met = node.slots.get(slot)
+        if met in interrupts:
+            interrupts[met] = evolve(interrupts[met], changes=0)
     interrupts[request.id] = InterruptState(
         request=request, step=event.step, visit=event.visit, slot=event.slot, changes=event.changes
     )
@@ -169,6 +173,14 @@ def _raised(state: RunState, event: e.InterruptRaised) -> RunState:
         slots={**node.slots, event.slot: request.id},
     )
     return move(evolve(state, interrupts=interrupts), event.step, node, event.at)
+
+
+def _superseded(interrupt: InterruptState, by: str, at: datetime) -> InterruptState:
+    """An interrupt whose question changed: an answer is kept and counts no more, and its messages say so."""
+    if interrupt.response is None:
+        interrupt = without_answer(interrupt, "superseded: the question changed", at)
+    deliveries = {name: replace(delivery, settled_at=None) for name, delivery in interrupt.deliveries.items()}
+    return evolve(interrupt, superseded_by=by, deliveries=deliveries)
 
 
 def _close(state: RunState, interrupt: InterruptState, response: InterruptResponse, at: datetime) -> RunState:

@@ -117,6 +117,9 @@ class InterruptRaised:
     slot: Slot
     request: InterruptRequest
     changes: int = 0
+    """How often in a row the question of this slot changed."""
+    steady: tuple[Slot, ...] = ()
+    """Questions of the step that had changed before, and that it met unchanged this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

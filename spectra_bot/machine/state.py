@@ -115,6 +115,8 @@ class InterruptState:
     changes: int = 0
     response: InterruptResponse | None = None
     closed_why: str | None = None
+    superseded_by: str | None = None
+    """The interrupt that stands in for this one, because the question changed."""
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
 
 

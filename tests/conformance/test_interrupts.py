@@ -323,57 +323,6 @@ async def test_unknown_ids_are_refused_by_name(open_runner: OpenRunner) -> None:
         await runner.resume("r-nowhere", APPROVED)
 
 
-async def test_changed_question_is_asked_anew_and_says_what_changed(open_runner: OpenRunner) -> None:
-    replicas = [2, 3, 3]
-    workflow = Workflow("drift")
-
-    @workflow.step
-    async def ask(ctx: StepContext) -> object:
-        shown = replicas.pop(0)
-        response = await ctx.interrupt(InterruptRequest(reason="Scale?", data={"replicas": shown, "env": "prod"}))
-        assert response.request is not None
-        return response.request.data
-
-    runner = await open_runner(workflow)
-    first = await runner.run("drift")
-    second = await runner.resume(first.run_id, first.pending[0].answer("approve"))
-    done = await runner.resume(first.run_id, second.pending[0].answer("approve"))
-    history = (await runner.get(first.run_id)).interrupts
-
-    assert second.status is RunStatus.INTERRUPTED
-    assert second.pending[0].changed == ("data.replicas",)
-    assert second.pending[0].replaces == first.pending[0].id
-    assert done.outputs["ask"] == {"replicas": 3, "env": "prod"}
-    assert [record.status for record in history] == ["approved", "approved"]
-
-
-@pytest.mark.parametrize("style", ["await", "raise"])
-async def test_question_that_changes_on_each_run_fails_and_names_the_fields(
-    open_runner: OpenRunner, style: str
-) -> None:
-    executions = 0
-    workflow = Workflow("unstable")
-
-    @workflow.step
-    async def ask(ctx: StepContext) -> None:
-        nonlocal executions
-        executions += 1
-        request = InterruptRequest(reason="Now?", data={"now": executions})
-        if style == "raise":
-            raise InterruptException(request)
-        await ctx.interrupt(request)
-
-    runner = await open_runner(workflow)
-    result = await runner.run("unstable")
-    while result.status is RunStatus.INTERRUPTED:
-        result = await runner.resume(result.run_id, result.pending[0].answer("approve"))
-
-    assert result.error is not None
-    assert "data.now" in result.error
-    assert "in once" in result.error
-    assert executions == 4
-
-
 async def test_unkeyed_questions_that_change_places_fail_clearly(open_runner: OpenRunner) -> None:
     orders = [["a", "b"], ["b", "a"]]
     workflow = Workflow("order")

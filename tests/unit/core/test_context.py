@@ -238,7 +238,9 @@ async def test_a_changed_question_is_a_new_one_that_says_what_changed() -> None:
         )
 
     assert ctx.asked[0].replaces == "i-1"
-    assert ctx.asked[0].changed == ("reason", "data.plan", "data.more", "options")
+    changed = [str(difference) for difference in ctx.asked[0].changed]
+    assert changed[:3] == ["reason: Ship it? → Ship it now?", "data.plan[0]: a → b", "data.more: 1 (new)"]
+    assert [difference.path for difference in ctx.asked[0].changed[3:]] == ["options.reject"]
 
 
 async def test_a_question_that_changes_on_three_re_runs_in_a_row_fails_the_step() -> None:

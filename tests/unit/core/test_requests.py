@@ -13,6 +13,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from spectra_bot import (
     Delivered,
+    Difference,
     Form,
     InterruptException,
     InterruptOption,
@@ -41,6 +42,9 @@ class Changes(BaseModel):
     note: str = ""
 
 
+CHANGED = (Difference(path="reason", before="Ship?", after="Ship it?"),)
+
+
 @st.composite
 def options(draw: st.DrawFn) -> InterruptOption:
     return InterruptOption(
@@ -67,7 +71,12 @@ def requests(draw: st.DrawFn) -> InterruptRequest:
         channel=draw(st.none() | texts),
         key=draw(st.none() | texts),
     )
-    stamps = {"id": "i-1", "created_at": draw(moments), "deadline": draw(st.none() | moments), "changed": ("reason",)}
+    stamps = {
+        "id": "i-1",
+        "created_at": draw(moments),
+        "deadline": draw(st.none() | moments),
+        "changed": (Difference(path="reason", before="Ship?", after="Ship it?"),),
+    }
     return request.model_copy(update={**stamps, "digest": request.content_digest()} if draw(st.booleans()) else {})
 
 
@@ -390,3 +399,13 @@ class Unnamed:
 def test_a_handler_without_a_name_goes_by_its_class() -> None:
     assert handler_name(Named()) == "ci"
     assert handler_name(Unnamed()) == "Unnamed"
+
+
+def test_an_option_that_came_or_went_is_told_by_its_label() -> None:
+    before = InterruptRequest(reason="Scale?", options=("approve", "wait"))
+    after = InterruptRequest(reason="Scale?", options=("approve", InterruptOption("scale", "Scale on", form=Changes)))
+
+    assert [str(difference) for difference in after.differences(before)] == [
+        "options.wait: Wait (gone)",
+        "options.scale: Scale on (new)",
+    ]

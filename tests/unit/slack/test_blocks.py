@@ -13,10 +13,19 @@ from hypothesis import strategies as st
 from handlers.slack.blocks import approval, closed
 from handlers.slack.buttons import read_button
 from handlers.slack.outcome import outcome
-from spectra_bot import InterruptOption, InterruptRequest, InterruptResponse, InterruptStatus, RunResult, RunStatus
+from spectra_bot import (
+    Difference,
+    InterruptOption,
+    InterruptRequest,
+    InterruptResponse,
+    InterruptStatus,
+    RunResult,
+    RunStatus,
+)
 from tests.unit.slack.limits import check_message, markup, texts
 from tests.unit.slack.questions import ASKED_AT, answer, question
 
+REPLACED = InterruptResponse(status=InterruptStatus.CANCELLED).model_copy(update={"superseded_by": "i-2"})
 HOSTILE = "<!channel> <@U1BOB> *b* _i_ ~s~ ``` `c` <https://evil.example|Approve> & &amp; :tada: \u202e"
 DIFF = "--- a/app.yaml\n+++ b/app.yaml\n@@ -1,2 +1,2 @@\n name: app\n-replicas: 2\n+replicas: 3\n"
 
@@ -38,7 +47,7 @@ def many_requests() -> list[InterruptRequest]:
     everything: dict[str, Any] = {
         "deadline": ASKED_AT + timedelta(days=1),
         "replaces": "i-1",
-        "changed": tuple(f"data.{'k' * 200}{n}" for n in range(60)),
+        "changed": tuple(Difference(path=f"data.{'k' * 200}{n}", before="<" * 300, after=HOSTILE) for n in range(60)),
     }
     approvers = [f"U{n:010}" for n in range(200)] + ["<!channel>" * 30]
     requests += [
@@ -200,9 +209,30 @@ def test_a_deadline_says_what_happens_then(default: str | None, then: str) -> No
 
 
 def test_a_question_that_stands_in_for_another_says_what_changed() -> None:
-    request = question(stamped={"replaces": "i-1", "changed": ("data.plan", "reason")})
+    changed = (
+        Difference(path="data.replicas", before="2", after="3"),
+        Difference(path="data.note", after="<!channel> `x`"),
+        Difference(path="data.hosts[1]", before="db-1"),
+        Difference(path="data.token", before="xoxb-1234567890-abc", after="xoxb-1234567890-def"),
+        Difference(path="data.old"),
+    )
+    message = approval(question(stamped={"replaces": "i-1", "changed": changed}))
 
-    assert any("`data.plan`, `reason`" in text for text in markup(approval(request).blocks))
+    said = "\n".join(markup(message.blocks))
+    assert "Asked again, because it changed.* The earlier answer (to `i-1`) does not count." in said
+    assert "`replicas`: 2 → 3" in said
+    assert "`note` is new: `&lt;!channel&gt;" in said
+    assert "`hosts[1]` is gone; it was db-1" in said
+    assert "xoxb" not in said
+    assert "•  `old`\n" in f"{said}\n"
+
+
+def test_an_answer_whose_question_changed_afterwards_is_told_to_count_no_more() -> None:
+    request = question()
+    message = closed(request, answer(request).model_copy(update={"superseded_by": "i-2"}))
+
+    assert "this answer does not count" in message.text
+    assert "*Approve* by <@U2BOB>" in message.text
 
 
 def test_a_decided_question_tells_what_who_when_and_why_and_has_no_buttons() -> None:
@@ -226,7 +256,7 @@ def test_a_decided_question_tells_what_who_when_and_why_and_has_no_buttons() -> 
         (InterruptResponse(status=InterruptStatus.TIMED_OUT, option="reject"), "*Reject* applied by itself."),
         (InterruptResponse(status=InterruptStatus.TIMED_OUT), "no answer was recorded."),
         (InterruptResponse(status=InterruptStatus.CANCELLED, notes="step plan failed"), "*No longer needed*"),
-        (InterruptResponse(status=InterruptStatus.CANCELLED, notes="superseded"), "*Replaced by a newer question*"),
+        (REPLACED, "*Replaced by a newer question*"),
     ],
 )
 def test_a_question_that_nobody_answered_says_how_it_ended(response: InterruptResponse, said: str) -> None:

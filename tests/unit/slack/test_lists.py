@@ -90,7 +90,8 @@ def details(steps: int = 3) -> RunDetails:
             InterruptRecord(
                 request=question(stamped={"id": "i-3"}),
                 response=InterruptResponse(status=InterruptStatus.CANCELLED),
-                closed_why="superseded",
+                closed_why="superseded: the question changed",
+                superseded_by="i-7k2m9",
             ),
         ),
     )
