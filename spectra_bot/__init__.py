@@ -35,7 +35,9 @@ from spectra_bot.errors import (
 )
 from spectra_bot.forms import FieldKind, Form, FormField
 from spectra_bot.interrupts import (
+    ChecksDeliveries,
     Delivered,
+    DeliversAgain,
     IInterruptHandler,
     InterruptException,
     InterruptRequest,
@@ -74,9 +76,11 @@ __all__ = [
     "AnswerError",
     "AnswerIgnoredError",
     "Checkpoint",
+    "ChecksDeliveries",
     "ConcludesRuns",
     "DefinitionError",
     "Delivered",
+    "DeliversAgain",
     "DeliveryRecord",
     "Difference",
     "FieldKind",

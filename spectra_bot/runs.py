@@ -50,15 +50,19 @@ class RunResult(_Record):
 
 
 class DeliveryRecord(_Record):
-    """One handler's attempts to put one interrupt in front of people."""
+    """One handler's attempts to put one interrupt in front of people, and to close it again."""
 
     handler: str
     attempts: int = 0
+    """How often it tried to deliver; where `last_error` tells of something later, how often that has failed."""
+    lost: int = 0
+    """How often what it had delivered was gone, so that it delivered anew."""
     delivered_at: datetime | None = None
     receipt: dict[str, JsonValue] | None = None
     settled_at: datetime | None = None
     next_attempt_at: datetime | None = None
     last_error: str | None = None
+    """What last went wrong with what is left to do: deliver, look whether it stands, close, tell how the run ended."""
 
 
 class InterruptRecord(_Record):

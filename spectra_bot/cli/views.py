@@ -225,6 +225,8 @@ def _delivery(delivery: DeliveryRecord) -> str:
         parts.append(f"settled {_moment(delivery.settled_at)}")
     elif delivery.delivered_at:
         parts.append(f"delivered {_moment(delivery.delivered_at)}")
+    if delivery.lost:
+        parts.append(f"was gone {_counted(delivery.lost, 'time')} before")
     if delivery.last_error:
         parts.append(f"{_counted(delivery.attempts, 'attempt')}, last error: {_shown(delivery.last_error)}")
     if delivery.next_attempt_at:

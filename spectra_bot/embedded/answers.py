@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.run_log import Propose
@@ -42,6 +44,19 @@ def propose_expiry(interrupt_id: str, clock: Clock) -> Propose:
         if is_overdue(state.interrupts[interrupt_id], clock):
             return [e.InterruptExpired(at=clock.now(), interrupt_id=interrupt_id)], None
         return (), None
+
+    return propose
+
+
+def propose_loss(interrupt_id: str, handler: str, receipt: Mapping[str, JsonValue], clock: Clock) -> Propose:
+    """What a handler delivered is gone, if it has not delivered anew and nobody decided before."""
+
+    def propose(state: RunState) -> tuple[Sequence[e.Event], bool]:
+        interrupt = state.interrupts[interrupt_id]
+        delivery = interrupt.deliveries.get(handler)
+        if interrupt.response is not None or delivery is None or delivery.receipt != receipt:
+            return (), False
+        return [e.DeliveryLost(at=clock.now(), interrupt_id=interrupt_id, handler=handler, receipt=dict(receipt))], True
 
     return propose
 

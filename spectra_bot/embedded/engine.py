@@ -8,11 +8,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
+from pydantic import JsonValue
+
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.answers import (
     propose_answer,
     propose_cancel,
     propose_expiry,
+    propose_loss,
     propose_retry,
     the_one_pending,
 )
@@ -21,6 +24,7 @@ from spectra_bot.embedded.journal import change, new_id, new_run
 from spectra_bot.embedded.outbox import HandlerOutbox
 from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.ownership import Pulse, new_owner
+from spectra_bot.embedded.reconciler import Reconciler
 from spectra_bot.embedded.run_log import Propose
 from spectra_bot.embedded.upkeep import POLL_S, Upkeep
 from spectra_bot.embedded.views import checkpoint_of, details_of, interrupt_record, result_of
@@ -85,16 +89,21 @@ class EmbeddedEngine:
         pulse = Pulse(lease_s)
         self._max_payload_bytes = max_payload_bytes
         self._starting: set[asyncio.Task[str]] = set()
+        outbox = HandlerOutbox(handlers, store=store, clock=clock)
         self._holdings = Holdings(
             workflows=workflows,
             store=store,
             clock=clock,
             owner=self._owner,
             pulse=pulse,
-            outbox=HandlerOutbox(handlers, store=store, clock=clock),
+            outbox=outbox,
             max_payload_bytes=max_payload_bytes,
             report=report,
             committed=self._committed,
+        )
+        checking = outbox.checking()
+        reconciler = Reconciler(
+            handlers=checking, store=store, clock=clock, look=self._look, tell_lost=self._lose_delivery
         )
         self._upkeep = Upkeep(
             holdings=self._holdings,
@@ -104,6 +113,7 @@ class EmbeddedEngine:
             pulse=pulse,
             recover=recover,
             expire=self._expire,
+            reconcile=reconciler.run if checking else None,
         )
 
     async def __aenter__(self) -> Self:
@@ -238,7 +248,7 @@ class EmbeddedEngine:
         if run_id is None:
             raise UnknownInterruptError(interrupt_id)
         state, _ = await self._holdings.load(run_id)
-        return interrupt_record(state.interrupts[interrupt_id], await self._store.attempts(run_id))
+        return interrupt_record(state, interrupt_id, await self._store.attempts(run_id))
 
     async def list_runs(
         self, *, status: RunStatus | None = None, workflow: str | None = None, limit: int = 50
@@ -285,6 +295,16 @@ class EmbeddedEngine:
 
     async def _expire(self, run_id: str, interrupt_id: str) -> None:
         await self._propose(run_id, propose_expiry(interrupt_id, self._clock))
+
+    async def _lose_delivery(
+        self, run_id: str, interrupt_id: str, handler: str, receipt: Mapping[str, JsonValue]
+    ) -> bool:
+        outcome: bool = await self._propose(run_id, propose_loss(interrupt_id, handler, receipt, self._clock))
+        return outcome
+
+    async def _look(self, run_id: str) -> RunState:
+        run = self._holdings.here(run_id)
+        return run.state if run is not None else (await self._holdings.load(run_id))[0]
 
     def _committed(self, state: RunState) -> None:
         if state.status is RunStatus.INTERRUPTED:

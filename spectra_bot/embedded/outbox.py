@@ -16,13 +16,15 @@ from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.views import result_of
 from spectra_bot.errors import AnswerError, DefinitionError, LeaseLostError, NotAllowedError
 from spectra_bot.interrupts import (
+    ChecksDeliveries,
     Delivered,
+    DeliversAgain,
     IInterruptHandler,
     InterruptResponse,
     SettlesInterrupts,
     handler_name,
 )
-from spectra_bot.machine import Command, Conclude, Deliver, InterruptState, Settle, StaleEvent
+from spectra_bot.machine import Command, Conclude, Deliver, InterruptState, Redeliver, Settle, StaleEvent
 from spectra_bot.machine import events as e
 from spectra_bot.retry_policy import pause_s
 from spectra_bot.runs import ConcludesRuns
@@ -54,8 +56,12 @@ class HandlerOutbox:
         return handler in self.handlers
 
     def all_delivered(self, interrupt: InterruptState) -> bool:
-        """Every registered handler has it."""
-        return all(name in interrupt.deliveries for name in self.handlers)
+        """Every registered handler has it, or has had it: what was lost is a command of its own."""
+        return all(name in interrupt.deliveries or name in interrupt.lost for name in self.handlers)
+
+    def checking(self) -> Mapping[str, ChecksDeliveries]:
+        """The handlers that can tell whether what they delivered still stands."""
+        return {name: handler for name, handler in self.handlers.items() if isinstance(handler, ChecksDeliveries)}
 
     async def carry_out(self, command: Command, run: OwnedRun) -> None:
         """Deliver, settle or conclude, however many attempts it takes."""
@@ -63,6 +69,8 @@ class HandlerOutbox:
             match command:
                 case Deliver(interrupt_id):
                     await self._deliver(run, interrupt_id)
+                case Redeliver(interrupt_id, name):
+                    await self._until_done(run, (interrupt_id, name, "deliver"), self._hand_over)
                 case Settle(interrupt_id, name):
                     await self._until_done(run, (interrupt_id, name, "settle"), self._settle)
                 case Conclude(interrupt_id, name):
@@ -87,7 +95,7 @@ class HandlerOutbox:
                 interrupt = run.state.interrupts[interrupt_id]
                 if interrupt.response is not None:
                     return
-                if name not in interrupt.deliveries:
+                if name not in interrupt.deliveries and name not in interrupt.lost:
                     had_turn = asyncio.Event()
                     work = self._until_done(run, (interrupt_id, name, "deliver"), self._hand_over, had_turn)
                     asking.append(asyncio.create_task(work))
@@ -125,13 +133,13 @@ class HandlerOutbox:
             raise
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error
             attempts = before.attempts + 1 if before else 1
             least = getattr(error, "retry_after_s", None) or 0.0
             pause = max(least, pause_s(attempts, first_s=FIRST_RETRY_S, longest_s=MAX_RETRY_S))
             due = self._clock.now() + timedelta(seconds=pause)
-            attempt = Attempt(attempts=attempts, next_attempt_at=to_text(due), last_error=_in_words(error))
+            attempt = Attempt(attempts=attempts, next_attempt_at=to_text(due), last_error=in_words(error))
             await self._store.failed_attempt(run_id, key, attempt)
             logger.warning(
                 "handler failed",
@@ -142,8 +150,14 @@ class HandlerOutbox:
         return True
 
     async def _hand_over(self, run: OwnedRun, interrupt_id: str, name: str) -> None:
-        request = run.state.interrupts[interrupt_id].request
-        answer = await self.handlers[name].handle(request)
+        interrupt = run.state.interrupts[interrupt_id]
+        handler, loss = self.handlers[name], interrupt.lost.get(name)
+        is_again = loss is not None or interrupt_id in run.inherited or (interrupt_id, name) in run.tried
+        run.tried.add((interrupt_id, name))
+        if is_again and isinstance(handler, DeliversAgain):
+            answer = await handler.handle_again(interrupt.request, loss.receipt if loss else None)
+        else:
+            answer = await handler.handle(interrupt.request)
         receipt: dict[str, JsonValue] | None = None
         match answer:
             case InterruptResponse():
@@ -200,7 +214,7 @@ class HandlerOutbox:
         await run.keep(concluded)
 
 
-def _in_words(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
     """A handler's error as it is kept; it may quote anything."""
     said = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
     return said[:MAX_ERROR]

@@ -22,6 +22,7 @@ from spectra_bot.machine import (
     InterruptState,
     JudgeBack,
     JudgeWhen,
+    Redeliver,
     RetryLater,
     RunState,
     RunStep,
@@ -39,7 +40,7 @@ class Outbox(Protocol):
         ...
 
     def all_delivered(self, interrupt: InterruptState) -> bool:
-        """Every registered handler has it."""
+        """Every registered handler has it, or has had it."""
         ...
 
     async def carry_out(self, command: Command, run: OwnedRun) -> None:
@@ -69,6 +70,10 @@ class OwnedRun:
         self.means = means
         self.first_turns: set[str] = set()
         """Interrupts whose handlers have all been asked once."""
+        self.inherited = frozenset(state.interrupts)
+        """Interrupts that were there when the run came into our hands; nobody knows what was tried with them."""
+        self.tried: set[tuple[str, str]] = set()
+        """Interrupt id and handler of each delivery that has begun in our hands."""
         self._execution = execution
         self._watchers: list[asyncio.Future[None]] = []
         self._log = RunLog(
@@ -187,7 +192,7 @@ class OwnedRun:
         match command:
             case Deliver(interrupt_id):
                 return not self.means.outbox.all_delivered(self.state.interrupts[interrupt_id])
-            case Settle() | Conclude():
+            case Settle() | Conclude() | Redeliver():
                 return self.means.outbox.knows(command.handler)
             case ArmTimer():
                 return False  # the engine fires the deadlines of all its runs

@@ -32,6 +32,7 @@ class Upkeep:
     Args:
         recover: adopt all runs without a live owner, at once and from then on.
         expire: records that an interrupt's time is over, if nobody decided before.
+        reconcile: compares what was delivered with what stands, until cancelled; only who recovers does it.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Upkeep:
         pulse: Pulse,
         recover: bool,
         expire: Callable[[str, str], Awaitable[None]],
+        reconcile: Callable[[], Awaitable[None]] | None,
     ) -> None:
         self._holdings = holdings
         self._store = store
@@ -52,6 +54,7 @@ class Upkeep:
         self._pulse = pulse
         self._recover = recover
         self._expire = expire
+        self._reconcile = reconcile
         self._deadlines_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -67,6 +70,8 @@ class Upkeep:
             asyncio.create_task(self._forever(self._look_around), name="spectra-look-around"),
             asyncio.create_task(self._forever(self._fire_deadlines), name="spectra-deadlines"),
         ]
+        if self._recover and self._reconcile is not None:
+            self._tasks.append(asyncio.create_task(self._forever(self._reconcile), name="spectra-reconcile"))
 
     async def stop(self) -> None:
         """End the background work."""

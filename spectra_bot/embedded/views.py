@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from spectra_bot.clock import from_text
 from spectra_bot.json_values import Path
-from spectra_bot.machine import InterruptState, NodeState, Phase, RunState
+from spectra_bot.machine import Conclude, InterruptState, NodeState, Phase, RunState, Settle, todo
 from spectra_bot.redact import mask
 from spectra_bot.runs import (
     Checkpoint,
@@ -59,20 +59,21 @@ def details_of(state: RunState, attempts: Mapping[AttemptKey, Attempt]) -> RunDe
         created_at=state.created_at,
         updated_at=state.updated_at,
         steps=tuple(_step_record(state, name, node) for name, node in state.nodes.items()),
-        interrupts=tuple(interrupt_record(interrupt, attempts) for interrupt in state.interrupts.values()),
+        interrupts=tuple(interrupt_record(state, interrupt_id, attempts) for interrupt_id in state.interrupts),
     )
 
 
-def interrupt_record(interrupt: InterruptState, attempts: Mapping[AttemptKey, Attempt]) -> InterruptRecord:
-    """One interrupt with its answer and its deliveries."""
-    interrupt_id = interrupt.request.id
-    names = dict.fromkeys([*interrupt.deliveries, *(key[1] for key in attempts if key[0] == interrupt_id)])
+def interrupt_record(state: RunState, interrupt_id: str, attempts: Mapping[AttemptKey, Attempt]) -> InterruptRecord:
+    """One interrupt of a run with its answer and its deliveries."""
+    interrupt = state.interrupts[interrupt_id]
+    tried = (key[1] for key in attempts if key[0] == interrupt_id)
+    names = dict.fromkeys([*interrupt.deliveries, *interrupt.lost, *tried])
     return InterruptRecord(
         request=interrupt.request,
         response=interrupt.response,
         closed_why=interrupt.closed_why,
         superseded_by=interrupt.superseded_by,
-        deliveries=tuple(_delivery_record(interrupt, name, attempts) for name in names),
+        deliveries=tuple(_delivery_record(state, interrupt, name, attempts) for name in names),
     )
 
 
@@ -119,19 +120,33 @@ def _step_record(state: RunState, name: str, node: NodeState) -> StepRecord:
     )
 
 
-def _delivery_record(interrupt: InterruptState, handler: str, attempts: Mapping[AttemptKey, Attempt]) -> DeliveryRecord:
+def _delivery_record(
+    state: RunState, interrupt: InterruptState, handler: str, attempts: Mapping[AttemptKey, Attempt]
+) -> DeliveryRecord:
     interrupt_id = interrupt.request.id
     delivery = interrupt.deliveries.get(handler)
-    purpose = "deliver" if delivery is None else "settle"
+    loss = interrupt.lost.get(handler)
+    purpose = _left_to_do(state, interrupt, handler)
+    tried = attempts.get((interrupt_id, handler, purpose)) if purpose else None
     failed = attempts.get((interrupt_id, handler, "deliver"))
-    waiting = delivery is None or not delivery.settled
-    tried = attempts.get((interrupt_id, handler, purpose)) if waiting else None
+    deliveries = (failed.attempts if failed else 0) + (loss.times if loss else 0) + (1 if delivery else 0)
     return DeliveryRecord(
         handler=handler,
-        attempts=(failed.attempts if failed else 0) + (1 if delivery else 0),
+        attempts=deliveries if tried is None else tried.attempts,
+        lost=loss.times if loss else 0,
         delivered_at=delivery.delivered_at if delivery else None,
         receipt=dict(delivery.receipt) if delivery and delivery.receipt is not None else None,
         settled_at=delivery.settled_at if delivery else None,
         next_attempt_at=from_text(tried.next_attempt_at) if tried else None,
         last_error=tried.last_error if tried else None,
     )
+
+
+def _left_to_do(state: RunState, interrupt: InterruptState, handler: str) -> str | None:
+    """What a handler still has to do with an interrupt, in the word of its attempts."""
+    if interrupt.response is None:
+        return "check" if handler in interrupt.deliveries else "deliver"
+    left = todo(state)
+    if Settle(interrupt.request.id, handler) in left:
+        return "settle"
+    return "conclude" if Conclude(interrupt.request.id, handler) in left else None

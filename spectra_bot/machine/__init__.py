@@ -1,7 +1,7 @@
 """The heart: pure functions from what happened to what must happen next."""
 
 from spectra_bot.machine.apply import apply, start
-from spectra_bot.machine.state import InterruptState, NodeState, Phase, RunState, StaleEvent
+from spectra_bot.machine.state import InterruptState, Loss, NodeState, Phase, RunState, StaleEvent
 from spectra_bot.machine.todo import (
     ArmTimer,
     Command,
@@ -9,6 +9,7 @@ from spectra_bot.machine.todo import (
     Deliver,
     JudgeBack,
     JudgeWhen,
+    Redeliver,
     RetryLater,
     RunStep,
     Settle,
@@ -23,8 +24,10 @@ __all__ = [
     "InterruptState",
     "JudgeBack",
     "JudgeWhen",
+    "Loss",
     "NodeState",
     "Phase",
+    "Redeliver",
     "RetryLater",
     "RunState",
     "RunStep",

@@ -10,7 +10,7 @@ from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.machine import events as e
 from spectra_bot.machine.endings import cancelled, closed, fail, recovered, retried, without_answer
 from spectra_bot.machine.flow import move, settle_flow
-from spectra_bot.machine.state import Delivery, InterruptState, NodeState, Phase, RunState, StaleEvent, evolve
+from spectra_bot.machine.state import Delivery, InterruptState, Loss, NodeState, Phase, RunState, StaleEvent, evolve
 from spectra_bot.options import InterruptStatus
 from spectra_bot.runs import RunStatus
 
@@ -69,6 +69,8 @@ def apply(state: RunState, event: e.Event) -> RunState:
         case e.InterruptDelivered():
             delivery = Delivery(receipt=event.receipt, delivered_at=event.at)
             return _deliver(state, event.interrupt_id, event.handler, delivery, event.at)
+        case e.DeliveryLost():
+            return _lose(state, event)
         case e.InterruptAnswered():
             return _close(state, _pending(state, event.interrupt_id), event.response, event.at)
         case e.InterruptExpired():
@@ -197,6 +199,21 @@ def _deliver(state: RunState, interrupt_id: str, handler: str, delivery: Deliver
     interrupt = _interrupt(state, interrupt_id)
     interrupt = evolve(interrupt, deliveries={**interrupt.deliveries, handler: delivery})
     return evolve(state, interrupts={**state.interrupts, interrupt_id: interrupt}, updated_at=at)
+
+
+def _lose(state: RunState, event: e.DeliveryLost) -> RunState:
+    """Have an open question delivered anew; of one that is over nothing needs to stand."""
+    interrupt = _pending(state, event.interrupt_id)
+    delivery = interrupt.deliveries.get(event.handler)
+    if delivery is None or delivery.receipt != event.receipt:
+        raise StaleEvent(f"handler {event.handler} has delivered it anew already")
+    before = interrupt.lost.get(event.handler)
+    interrupt = evolve(
+        interrupt,
+        deliveries={name: other for name, other in interrupt.deliveries.items() if name != event.handler},
+        lost={**interrupt.lost, event.handler: Loss(receipt=event.receipt, times=before.times + 1 if before else 1)},
+    )
+    return evolve(state, interrupts={**state.interrupts, event.interrupt_id: interrupt}, updated_at=event.at)
 
 
 def _erred(node: NodeState) -> NodeState:

@@ -133,6 +133,16 @@ class InterruptDelivered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryLost:
+    """What a handler delivered is gone from where it put it: someone deleted the message, say."""
+
+    at: datetime
+    interrupt_id: str
+    handler: str
+    receipt: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptAnswered:
     """Someone decided; the response is as the judge left it."""
 
@@ -215,6 +225,7 @@ Event = (
     | BackJudged
     | InterruptRaised
     | InterruptDelivered
+    | DeliveryLost
     | InterruptAnswered
     | InterruptExpired
     | InterruptSettled
@@ -238,6 +249,7 @@ _KINDS: Mapping[str, type[Event]] = {
         BackJudged,
         InterruptRaised,
         InterruptDelivered,
+        DeliveryLost,
         InterruptAnswered,
         InterruptExpired,
         InterruptSettled,

@@ -104,6 +104,15 @@ class Delivery:
         return self.settled_at is not None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """What a handler delivered and what is gone from there since."""
+
+    receipt: Mapping[str, JsonValue]
+    times: int = 1
+    """How often that has happened to this handler with this interrupt."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class InterruptState:
     """One interrupt, pending while it has no response."""
@@ -118,6 +127,8 @@ class InterruptState:
     superseded_by: str | None = None
     """The interrupt that stands in for this one, because the question changed."""
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
+    lost: Mapping[str, Loss] = field(default_factory=dict)
+    """The newest loss of each handler; also once it has delivered anew."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,14 @@ class Deliver(NamedTuple):
     kind: Literal["deliver"] = "deliver"
 
 
+class Redeliver(NamedTuple):
+    """Have a handler deliver an interrupt anew: what it had delivered is gone."""
+
+    interrupt_id: str
+    handler: str
+    kind: Literal["redeliver"] = "redeliver"
+
+
 class ArmTimer(NamedTuple):
     """Report an expiry at the deadline, if nobody decided before."""
 
@@ -82,7 +90,7 @@ class Conclude(NamedTuple):
 
 RUNNING, JUDGING, DECIDING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING
 
-Command = RunStep | JudgeWhen | JudgeBack | RetryLater | Deliver | ArmTimer | Settle | Conclude
+Command = RunStep | JudgeWhen | JudgeBack | RetryLater | Deliver | Redeliver | ArmTimer | Settle | Conclude
 
 
 def todo(state: RunState) -> list[Command]:
@@ -104,6 +112,9 @@ def todo(state: RunState) -> list[Command]:
     for interrupt_id, interrupt in state.interrupts.items():
         if interrupt.response is None:
             commands.append(Deliver(interrupt_id))
+            commands.extend(
+                Redeliver(interrupt_id, handler) for handler in interrupt.lost if handler not in interrupt.deliveries
+            )
             if interrupt.request.deadline is not None:
                 commands.append(ArmTimer(interrupt_id, interrupt.request.deadline))
             continue

@@ -9,6 +9,7 @@ from spectra_bot.store.port import (
     NewRun,
     OpenedInterrupt,
     Owner,
+    PendingInterrupt,
     Store,
     StoredEvent,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "NewRun",
     "OpenedInterrupt",
     "Owner",
+    "PendingInterrupt",
     "SqliteStore",
     "Store",
     "StoredEvent",

@@ -85,7 +85,7 @@ Monotonic = Callable[[], float]
 """Seconds that never jump, comparable between the processes of one boot."""
 
 AttemptKey = tuple[str, str, str]
-"""Interrupt id, handler, and what for: `deliver`, `settle`, `conclude`."""
+"""Interrupt id, handler, and what for: `deliver`, `check`, `settle`, `conclude`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +98,14 @@ class Owner:
     """Where `pid` means something; None where nothing is known of that."""
     pid: int
     lease_s: float = 0.0
+
+
+class PendingInterrupt(NamedTuple):
+    """A pending interrupt as the store lists it; such values sort by age."""
+
+    created_at: str
+    interrupt_id: str
+    run_id: str
 
 
 class Store(Protocol):
@@ -208,10 +216,18 @@ class Store(Protocol):
         """The pending interrupts, oldest first."""
         ...
 
+    async def pending_after(self, last: PendingInterrupt | None, limit: int) -> list[PendingInterrupt]:
+        """The pending interrupts that follow one, oldest first; without one, from the oldest on."""
+        ...
+
     async def attempts(self, run_id: str) -> dict[AttemptKey, Attempt]:
         """What the outbox has tried in vain for a run."""
         ...
 
     async def failed_attempt(self, run_id: str, key: AttemptKey, attempt: Attempt) -> None:
         """Keep a failed try of the outbox."""
+        ...
+
+    async def forget_attempts(self, key: AttemptKey) -> None:
+        """Forget the failed tries of what does not fail any more."""
         ...

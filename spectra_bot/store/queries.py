@@ -85,6 +85,11 @@ _PENDING = """
 """
 PENDING = _PENDING + " and :run_id is null order by i.created_at limit :limit"
 PENDING_OF_RUN = _PENDING + " and i.run_id = :run_id order by i.seq limit :limit"
+PENDING_AFTER = """
+    select created_at, interrupt_id, run_id from interrupts
+     where status = 'pending' and (created_at, interrupt_id) > (?, ?)
+     order by created_at, interrupt_id limit ?
+"""
 
 ATTEMPTS = "select interrupt_id, handler, purpose, attempts, next_attempt_at, last_error from attempts where run_id = ?"
 FAILED_ATTEMPT = """
@@ -93,3 +98,4 @@ FAILED_ATTEMPT = """
     on conflict (interrupt_id, handler, purpose) do update set
         attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
 """
+FORGET_ATTEMPTS = "delete from attempts where interrupt_id = ? and handler = ? and purpose = ?"

@@ -15,7 +15,7 @@ from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.runs import RunStatus, RunSummary
 from spectra_bot.store import queries as q
 from spectra_bot.store.connection import open_database
-from spectra_bot.store.port import Attempt, AttemptKey, Change, Claim, Monotonic, NewRun, Owner
+from spectra_bot.store.port import Attempt, AttemptKey, Change, Claim, Monotonic, NewRun, Owner, PendingInterrupt
 from spectra_bot.store.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -208,6 +208,11 @@ class SqliteStore:
                 logger.warning("interrupt is unreadable here: a newer spectra-bot stored it", exc_info=True)
         return found
 
+    async def pending_after(self, last: PendingInterrupt | None, limit: int) -> list[PendingInterrupt]:
+        since = (last.created_at, last.interrupt_id) if last else ("", "")
+        rows = await self._rows(q.PENDING_AFTER, *since, limit)
+        return [PendingInterrupt(str(created_at), str(interrupt), str(run)) for created_at, interrupt, run in rows]
+
     async def attempts(self, run_id: str) -> dict[AttemptKey, Attempt]:
         rows = await self._rows(q.ATTEMPTS, run_id)
         return {
@@ -219,6 +224,9 @@ class SqliteStore:
 
     async def failed_attempt(self, run_id: str, key: AttemptKey, attempt: Attempt) -> None:
         await self._write(q.FAILED_ATTEMPT, *key, run_id, attempt.attempts, attempt.next_attempt_at, attempt.last_error)
+
+    async def forget_attempts(self, key: AttemptKey) -> None:
+        await self._write(q.FORGET_ATTEMPTS, *key)
 
     async def _rows(self, query: str, *values: object, **named: object) -> list[Row]:
         def work(connection: sqlite3.Connection) -> list[Row]:

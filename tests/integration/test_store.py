@@ -14,6 +14,7 @@ from spectra_bot.store import SqliteStore
 from spectra_bot.store.connection import open_database
 from spectra_bot.store.schema import APPLICATION_ID, SCHEMA_VERSION
 from spectra_bot.store.writer import Writer
+from spectra_bot.testing.clock import ManualClock
 
 
 @pytest.fixture
@@ -176,3 +177,26 @@ async def test_output_is_stored_once_and_the_row_that_changes_stays_small(path: 
     reading.close()
     assert 100_000 < stored < 110_000
     assert row < 100
+
+
+async def test_pending_interrupts_are_listed_page_by_page_and_none_twice(path: Path) -> None:
+    asking = Workflow("asking")
+
+    @asking.step
+    async def ask(ctx: StepContext) -> None:
+        await ctx.interrupt(InterruptRequest(reason="Ship it?"))
+
+    clock = ManualClock()  # it stands still: all are of one moment
+    async with WorkflowRunner(workflows=[asking], database=str(path), clock=clock) as runner:
+        asked = [(await runner.run("asking")).pending[0].id for _ in range(7)]
+        await runner.cancel((await runner.list_pending(limit=1))[0].run_id)
+        left = {request.id for request in await runner.list_pending()}
+    found: list[str] = []
+    async with SqliteStore(str(path)) as store:
+        last = None
+        while page := await store.pending_after(last, 2):
+            found += [pending.interrupt_id for pending in page]
+            last = page[-1]
+
+    assert len(asked) == 7
+    assert found == sorted(left)

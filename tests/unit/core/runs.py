@@ -28,6 +28,7 @@ from spectra_bot.machine import (
     JudgeBack,
     JudgeWhen,
     Phase,
+    Redeliver,
     RetryLater,
     RunState,
     RunStep,
@@ -223,6 +224,10 @@ def outcome(run: Driven, command: Command, rng: Random) -> e.Event:
             return e.InterruptDelivered(
                 at=at, interrupt_id=interrupt_id, handler=rng.choice(("a", "b")), receipt=receipt
             )
+        case Redeliver(interrupt_id, handler):
+            return e.InterruptDelivered(
+                at=at, interrupt_id=interrupt_id, handler=handler, receipt={"ts": at.timestamp()}
+            )
         case ArmTimer(interrupt_id, _):
             return e.InterruptExpired(at=at, interrupt_id=interrupt_id)
         case Settle(interrupt_id, handler):
@@ -238,6 +243,16 @@ def answered(interrupt_id: str, at: datetime, rng: Random) -> e.InterruptAnswere
         status=status, option=option, interrupt_id=interrupt_id, responded_at=at, data={"by": rng.random()}
     )
     return e.InterruptAnswered(at=at, interrupt_id=interrupt_id, response=response)
+
+
+def lost(run: Driven, interrupt_id: str, handler: str) -> e.DeliveryLost:
+    """The loss of what a handler delivered last, or of what it never did."""
+    interrupt = run.state.interrupts.get(interrupt_id)
+    delivery = interrupt.deliveries.get(handler) if interrupt else None
+    receipt: dict[str, JsonValue] = {"ts": "never"}
+    if delivery is not None and delivery.receipt is not None:
+        receipt = dict(delivery.receipt)
+    return e.DeliveryLost(at=run.tick(), interrupt_id=interrupt_id, handler=handler, receipt=receipt)
 
 
 def interference(run: Driven, rng: Random) -> e.Event:
@@ -274,6 +289,8 @@ def interference(run: Driven, rng: Random) -> e.Event:
             return e.StepRetried(at=at, step=step, visit=visit)
         case 16:
             return e.StepErrored(at=at, step=step, visit=visit, error="late", until=at)
+        case 17 | 18 | 19:
+            return lost(run, interrupt_id, rng.choice("ab"))
         case _:
             return rng.choice([event for event in run.events if not isinstance(event, e.RunRecovered)])  # once more
 
