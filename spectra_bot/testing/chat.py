@@ -121,8 +121,10 @@ def delete(workspace: Workspace, by: Installation, arguments: Arguments) -> Json
 
 
 def get_permalink(workspace: Workspace, _by: Installation, arguments: Arguments) -> JsonObject:
-    """Link to a message that stands."""
+    """Link to a message that stands, in an archived channel too."""
     channel = workspace.channel(arguments.required("channel"))
+    if channel.is_private and not channel.has_bot:
+        raise RefusedError("channel_not_found")
     message = workspace.standing(channel.id, arguments.required("message_ts"))
     link = f"https://{workspace.domain}.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
     if message.thread_ts:

@@ -209,6 +209,11 @@ class FakeSlack:
         shown = self.workspace.find_view(view.id) or view
         return await self._deliver(self._payloads.submit(shown, values or {}, person=person), signature=signature)
 
+    def remove(self, message: Message) -> None:
+        """Delete a message, as an admin may with everybody's, and a retention policy does; the app is not told."""
+        self.workspace.delete(message)
+        self._wake()
+
     async def close(self, view: OpenView) -> Ack | None:
         """Close a modal; the app hears of it only if the view has `notify_on_close`."""
         self.workspace.close_view(view)

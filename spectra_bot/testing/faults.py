@@ -45,10 +45,19 @@ class Delayed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """The call is worked on when the test calls `release()`; `arrived` is set once it is there."""
+    """The call is worked on when the test calls `release()`; `arrived` is set once it is there.
 
+    With `after_work` it is worked on at once, and only its answer waits.
+    """
+
+    after_work: bool = False
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def wait(self) -> None:
+        """Say that the call is there, and wait until the test lets it go on."""
+        self.arrived.set()
+        await self.released.wait()
 
     def release(self) -> None:
         """Let the held call, and those that come after it, go on."""
@@ -85,9 +94,9 @@ class FaultPlan:
         if isinstance(fault, Held):
             self._held.append(fault)
 
-    def hold(self, method: str) -> Held:
-        """Hold the next call of a method until the returned fault is released."""
-        held = Held()
+    def hold(self, method: str, *, after_work: bool = False) -> Held:
+        """Hold the next call of a method, or with `after_work` its answer, until the returned fault is released."""
+        held = Held(after_work=after_work)
         self.add(method, held)
         return held
 

@@ -42,3 +42,5 @@ class Installation:
     bot_id: str
     bot_user_id: str
     scopes: frozenset[str] = MANIFEST_SCOPES
+    history_limit: int = 999
+    """As many messages a page of `conversations.history` holds; 15 for an app sold outside the Marketplace."""

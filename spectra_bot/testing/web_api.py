@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from spectra_bot.testing import chat, directory, modals
+from spectra_bot.testing import chat, directory, history, modals
 from spectra_bot.testing.arguments import Arguments, read_arguments, token_of
 from spectra_bot.testing.calls import Call, CallLog
 from spectra_bot.testing.faults import (
@@ -58,6 +58,7 @@ class WebApi:
             *chat.METHODS,
             *modals.METHODS,
             *directory.METHODS,
+            *history.METHODS,
             *upload_methods(lambda file_id: url_of(f"/upload/{file_id}")),
         )
         self._methods: dict[str, Method] = {method.name: method for method in known}
@@ -158,9 +159,8 @@ class WebApi:
         fault = self._faults.take(name)
         if isinstance(fault, Delayed):
             await asyncio.sleep(fault.seconds)
-        elif isinstance(fault, Held):
-            fault.arrived.set()
-            await fault.released.wait()
+        elif isinstance(fault, Held) and not fault.after_work:
+            await fault.wait()
         did_work = _is_worked_on(fault)
         body: JsonObject = {"ok": True}
         if did_work:
@@ -168,6 +168,8 @@ class WebApi:
                 body = work()
             except RefusedError as refusal:
                 body = refusal.response()
+        if isinstance(fault, Held) and fault.after_work:
+            await fault.wait()
         response = _failed(fault) or _succeeded(name, body)
         response.headers.update(headers or {})
         is_dropped = isinstance(fault, Dropped)
