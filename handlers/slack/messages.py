@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
 from pydantic import JsonValue
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers.slack.errors import SLACK_FAILURES, TOO_MUCH, code_of, delivery_error
 from handlers.slack.layout import Block, Message
@@ -19,6 +20,9 @@ from handlers.slack.layout import Block, Message
 logger = logging.getLogger(__name__)
 
 _REMEMBERED = 10_000
+
+_POST_ENDS_S = 5.0
+"""How long a post goes on after its caller was cancelled."""
 
 Draw = Callable[[bool], Message]
 """Draws a message; the flag asks for the bare one, which Slack takes for certain."""
@@ -58,6 +62,8 @@ class Messages:
     ) -> Place:
         """Post a message, the bare one where Slack does not take the whole.
 
+        A post that has begun ends although its caller is cancelled, and the place is returned then too.
+
         Raises:
             DeliveryError: it could not be posted; says what to do.
         """
@@ -68,8 +74,8 @@ class Messages:
             more["thread_ts"] = thread_ts
 
         async def call(message: Message) -> Place:
-            said = await self._client.chat_postMessage(
-                channel=channel, text=message.text, blocks=list(message.blocks), **more
+            said = await _to_its_end(
+                self._client.chat_postMessage(channel=channel, text=message.text, blocks=list(message.blocks), **more)
             )
             return Place(channel=str(said["channel"]), ts=str(said["ts"]))
 
@@ -122,3 +128,17 @@ class Messages:
         self._final.move_to_end(place)
         while len(self._final) > _REMEMBERED:
             self._final.popitem(last=False)
+
+
+async def _to_its_end(call: Coroutine[Any, Any, AsyncSlackResponse]) -> AsyncSlackResponse:
+    """What Slack said to a call that changes something, also if we are cancelled while it is under way."""
+    task = asyncio.create_task(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=_POST_ENDS_S)
+        if task.done() and not task.cancelled() and task.exception() is None:
+            return task.result()
+        raise
+    finally:
+        task.cancel()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, JsonValue, SecretStr
 from spectra_bot import (
     AlreadyAnsweredError,
     Delivered,
+    DeliveryRecord,
     HumanGateStep,
     IInterruptHandler,
     InterruptRequest,
@@ -650,6 +651,50 @@ async def test_lists_show_what_waits_and_what_ran(open_runner: OpenRunner) -> No
     assert {run.run_id: run.pending for run in both} == {first.run_id: 0, second.run_id: 1}
     with pytest.raises(AlreadyAnsweredError):
         await runner.answer(first.pending[0].id, first.pending[0].answer("approve"))
+
+
+@pytest.mark.parametrize("failing", ["settle", "conclude"])
+async def test_message_that_cannot_be_brought_to_its_end_is_shown_until_it_can(
+    open_runner: OpenRunner, clock: ManualClock, failing: str
+) -> None:
+    class Stuck(Desk):
+        tries = 0
+
+        def _try(self, what: str) -> None:
+            if what == failing:
+                self.tries += 1
+                if self.tries <= 2:
+                    raise OSError(f"cannot {what}")
+
+        async def settle(
+            self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
+        ) -> None:
+            self._try("settle")
+
+        async def conclude(
+            self, result: RunResult, request: InterruptRequest, receipt: Mapping[str, JsonValue]
+        ) -> None:
+            self._try("conclude")
+            self.done.set()
+
+    desk = Stuck("desk", Delivered({"ts": "1"}))
+    runner = await open_runner(approval(), handlers=[desk])
+    asked = await runner.run("approval", {"env": "prod"})
+
+    async def delivery() -> DeliveryRecord:
+        [found] = (await runner.get(asked.run_id)).interrupts[0].deliveries
+        return found
+
+    await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+    async with asyncio.timeout(10):
+        while (stuck := await delivery()).attempts < 2:
+            clock.advance(timedelta(seconds=1))
+        while (fine := await delivery()).last_error is not None:
+            clock.advance(timedelta(seconds=1))
+
+    assert (stuck.last_error, stuck.attempts) == (f"OSError: cannot {failing}", 2)
+    assert stuck.next_attempt_at is not None
+    assert (fine.next_attempt_at, fine.attempts) == (None, 1)
 
 
 async def test_people_read_why_a_question_closed_without_an_answer(open_runner: OpenRunner) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spectra_bot import RunStatus
+from spectra_bot import InterruptResponse, InterruptStatus, RunStatus
 from spectra_bot.testing import Channel, Dropped, FakeSlack, Message, RateLimited, Refused, ServerError
 from tests.integration.slack.bot import Bot, a_bot, has_buttons
 from tests.integration.slack.workflows import ask, deploy
@@ -149,11 +149,28 @@ async def test_a_deleted_message_does_not_keep_the_run_from_going_on(tmp_path: P
     async with a_bot(tmp_path / "s.db", [ask()]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
-        bot.slack.workspace.delete(message)
+        bot.slack.remove(message)
 
         ack = await bot.slack.click(message, "Approve")
 
         assert ack.is_acked
+        assert (await bot.finished(run_id)).status is RunStatus.COMPLETED
+
+
+async def test_a_question_that_is_answered_in_the_middle_of_its_post_is_closed(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        held = bot.slack.faults.hold("chat.postMessage", after_work=True)
+        run_id = await bot.runner.start("ask", {}, channel="C1")
+        await held.arrived.wait()
+        request = await bot.pending(run_id)
+        await bot.runner.answer(
+            request.id, InterruptResponse(status=InterruptStatus.APPROVED, responder="cli:ada", option="approve")
+        )
+        assert has_buttons(await bot.question())
+
+        held.release()
+
+        assert "ada (command line)" in (await bot.until_closed(await bot.question())).text
         assert (await bot.finished(run_id)).status is RunStatus.COMPLETED
 
 

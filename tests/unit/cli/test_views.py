@@ -38,7 +38,7 @@ def drawn(view: RenderableType | None) -> str:
 def record(response: InterruptResponse | None, *, closed_why: str | None = None) -> InterruptRecord:
     request = InterruptRequest(reason="Ship?", timeout=timedelta(hours=1))
     stamped = request.model_copy(update={"id": "i-1", "step": "approve", "deadline": NOON})
-    failing = DeliveryRecord(handler="slack", attempts=3, last_error=BAD, next_attempt_at=NOON)
+    failing = DeliveryRecord(handler="slack", attempts=3, lost=2, last_error=BAD, next_attempt_at=NOON)
     return InterruptRecord(request=stamped, response=response, closed_why=closed_why, deliveries=(failing,))
 
 
@@ -84,7 +84,8 @@ def test_waiting_question_is_shown_with_its_id_and_what_went_wrong_with_its_deli
     assert "? approve interrupted · visit 2 · after plan" in shown
     assert "waiting  Ship?" in shown
     assert "interrupt i-1 · until 2030-01-02" in shown
-    assert "slack · 3 attempts, last error:" in shown
+    assert "slack · was gone 2 times before · 3 attempts, last error:" in shown
+    assert "next attempt 2030-01-02 12:00:00Z" in shown
 
 
 def test_answer_is_shown_with_who_note_and_data() -> None:
