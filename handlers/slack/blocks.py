@@ -27,19 +27,24 @@ from spectra_bot import Difference, InterruptRequest, InterruptResponse, Interru
 
 _MOST_NOTES = 2_500
 _MOST_CHANGES = 2_000
+_REMOVED = "Posted again: the earlier message was removed, and the question is still open."
 
 
-def approval(request: InterruptRequest, *, bare: bool = False) -> Message:
+def approval(request: InterruptRequest, *, bare: bool = False, was_removed: bool = False) -> Message:
     """The open question with a button for each option.
 
     Args:
         bare: without the data, for when Slack refuses the whole.
+        was_removed: it stood here before, and somebody removed the message.
     """
     head = [*_title(request), _origin(request), *_changes(request)]
+    if was_removed:
+        head.append(context(f"📌 {_REMOVED}"))
     foot = [*_terms(request), actions(buttons(request))]
     room = MAX_WEIGHT - weight(head) - weight(foot)
     data = [_left_out(request)] if bare else data_blocks(request.data, budget=room, see_all=_see_all(request))
-    return Message(text=_question_text(request), blocks=tuple(head + data + foot))
+    text = _question_text(request)
+    return Message(text=f"{text}\n{_REMOVED}" if was_removed else text, blocks=tuple(head + data + foot))
 
 
 def closed(

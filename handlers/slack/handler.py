@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.slack.blocks import approval, closed
-from handlers.slack.errors import GONE, SLACK_FAILURES, DeliveryError, code_of
+from handlers.slack.errors import GONE, SLACK_FAILURES, DeliveryError, code_of, delivery_error, in_short
 from handlers.slack.escape import code, escaped_line
 from handlers.slack.layout import Block, Message, context, section
 from handlers.slack.messages import Messages, Place
@@ -60,17 +60,39 @@ class SlackApprovalHandler:
             DeliveryError: it could not be posted. Where somebody must do something about it, the one who started the
                 run was told so in private.
         """
+        return await self._deliver(request)
+
+    async def handle_again(self, request: InterruptRequest, lost: Mapping[str, JsonValue] | None) -> Delivered:
+        """Post the question, and say so where its earlier message was removed.
+
+        Raises:
+            DeliveryError: as `handle` does.
+        """
+        return await self._deliver(request, was_removed=lost is not None)
+
+    async def stands(self, request: InterruptRequest, receipt: Mapping[str, JsonValue]) -> bool:
+        """Tell whether the message is still there. A channel that is closed to the bot does not say so.
+
+        Raises:
+            DeliveryError: Slack does not tell; ask again later.
+        """
+        place = Place.of(receipt)
+        if place is None:
+            return True
         try:
-            place = await self._post(request)
-        except DeliveryError as error:
-            if error.is_for_good:
-                await self._tell_starter(request, error)
-            raise
-        logger.info(
-            "interrupt delivered",
-            extra={"run_id": request.run_id, "interrupt_id": request.id, "channel": place.channel},
-        )
-        return Delivered(place.receipt())
+            await self._client.chat_getPermalink(channel=place.channel, message_ts=place.ts)
+        except SLACK_FAILURES as error:
+            if code_of(error) == "message_not_found":
+                return False
+            found = delivery_error(error, place.channel)
+            why = str(found) if found.is_for_good else found.code or in_short(error)
+            raise DeliveryError(
+                f"can't tell whether the message still stands: {why}",
+                code=found.code,
+                channel=place.channel,
+                retry_after_s=found.retry_after_s,
+            ) from error
+        return True
 
     async def settle(
         self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
@@ -112,7 +134,18 @@ class SlackApprovalHandler:
             extra = {"run_id": result.run_id, "interrupt_id": request.id, "slack_error": error.code}
             logger.warning("thread was gone when its run ended", extra=extra)
 
-    async def _post(self, request: InterruptRequest) -> Place:
+    async def _deliver(self, request: InterruptRequest, *, was_removed: bool = False) -> Delivered:
+        try:
+            place = await self._post(request, was_removed=was_removed)
+        except DeliveryError as error:
+            if error.is_for_good:
+                await self._tell_starter(request, error)
+            raise
+        extra = {"run_id": request.run_id, "interrupt_id": request.id, "channel": place.channel}
+        logger.info("interrupt delivered", extra=extra)
+        return Delivered(place.receipt())
+
+    async def _post(self, request: InterruptRequest, *, was_removed: bool) -> Place:
         channel = request.channel or self._default_channel
         if not channel:
             raise DeliveryError(
@@ -122,7 +155,9 @@ class SlackApprovalHandler:
                 is_for_good=True,
             )
         metadata: Block = {"event_type": METADATA_EVENT, "event_payload": {"interrupt_id": request.id}}
-        return await self.messages.post(channel, lambda bare: approval(request, bare=bare), metadata=metadata)
+        return await self.messages.post(
+            channel, lambda bare: approval(request, bare=bare, was_removed=was_removed), metadata=metadata
+        )
 
     async def _tell_starter(self, request: InterruptRequest, error: DeliveryError) -> None:
         """Tell the one who started the run, once for each interrupt and reason."""

@@ -1,0 +1,13 @@
+"""What the tests of the bot share."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def quick_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outbox tries again at once, and soon looks whether what it delivered stands."""
+    monkeypatch.setattr("spectra_bot.embedded.outbox.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("spectra_bot.embedded.reconciler.PAUSE_S", 0.01)
+    monkeypatch.setattr("spectra_bot.embedded.reconciler.ROUND_S", 0.05)
