@@ -22,13 +22,15 @@ LONGEST_PAUSE_S = 10.0
 
 _TRANSIENT = frozenset({500, 502, 503, 504})
 _BROKEN = (aiohttp.ServerConnectionError, aiohttp.ClientOSError, aiohttp.ClientPayloadError)
+_NOT_SENT = (aiohttp.ClientConnectorError,)
+_POST = "/chat.postMessage"
 
 
 class PatientRetries(AsyncRetryHandler):
     """Repeats a call that met a rate limit, a server error or a broken connection, a few times.
 
-    Posting has no idempotency key, so a repeated post may leave two messages where Slack stored the first one and said
-    otherwise. The second is closed like the first when somebody presses it.
+    Posting has no idempotency key: where Slack may have stored the message and said otherwise, it is not repeated here.
+    The outbox does that, which keeps what went wrong, and looks first whether the message stands where it may.
     """
 
     def __init__(self, *, most: int = 2, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -43,13 +45,14 @@ class PatientRetries(AsyncRetryHandler):
         response: HttpResponse | None = None,
         error: Exception | None = None,
     ) -> bool:
+        is_post = request.url.endswith(_POST)
         if error is not None:
-            return isinstance(error, _BROKEN)
+            return isinstance(error, _NOT_SENT if is_post else _BROKEN)
         if response is None:
             return False
         if response.status_code == 429:
             return _retry_after(response) <= LONGEST_PAUSE_S
-        return response.status_code in _TRANSIENT
+        return not is_post and response.status_code in _TRANSIENT
 
     async def prepare_for_next_attempt_async(
         self,

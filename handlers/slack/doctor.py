@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from handlers.slack.copies import HISTORY_SCOPES
 from handlers.slack.errors import SLACK_FAILURES, TOKEN_REFUSALS, code_of, delivery_error, in_short
 from handlers.slack.socket_mode import app_token_refusal
 
@@ -41,7 +42,7 @@ async def check_slack(client: AsyncWebClient, *, scopes: Iterable[str] = BOT_SCO
         return (*found, Finding(is_fine=True, text="Slack did not say which scopes the token has"))
     granted = {scope.strip() for scope in headers["x-oauth-scopes"].split(",") if scope.strip()}
     missing = sorted(set(scopes) - granted)
-    unused = sorted(granted - set(scopes))
+    unused = sorted(granted - set(scopes) - set(HISTORY_SCOPES))
     if missing:
         advice = "add them under OAuth & Permissions, or use manifest.yaml, and reinstall the app"
         found.append(Finding(is_fine=False, text=f"missing scopes: {', '.join(missing)}; {advice}"))
@@ -49,6 +50,7 @@ async def check_slack(client: AsyncWebClient, *, scopes: Iterable[str] = BOT_SCO
         found.append(
             Finding(is_fine=True, text=f"the token has every scope of the manifest: {', '.join(sorted(scopes))}")
         )
+    found += [Finding(is_fine=True, text=_history(scope, is_granted=scope in granted)) for scope in HISTORY_SCOPES]
     if unused:
         found.append(Finding(is_fine=True, text=f"scopes that the bot does not use: {', '.join(unused)}"))
     return tuple(found)
@@ -61,6 +63,13 @@ async def check_app_token(client: AsyncWebClient, app_token: str) -> Finding:
     except SLACK_FAILURES as error:
         return Finding(is_fine=False, text=app_token_refusal(code_of(error)) or _trouble(error, client))
     return Finding(is_fine=True, text="the app token opens Socket Mode")
+
+
+def _history(scope: str, *, is_granted: bool) -> str:
+    kind = "private" if scope.startswith("groups") else "public"
+    if is_granted:
+        return f"{scope} is granted: in a {kind} channel a question is looked for before it is posted again"
+    return f"{scope} is not granted, and need not be: after a failure a question may stand twice in a {kind} channel"
 
 
 def _trouble(error: BaseException, client: AsyncWebClient) -> str:

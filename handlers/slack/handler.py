@@ -9,9 +9,10 @@ from pydantic import JsonValue
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.slack.blocks import approval, closed
+from handlers.slack.copies import Copies, metadata_of
 from handlers.slack.errors import GONE, SLACK_FAILURES, DeliveryError, code_of, delivery_error, in_short
 from handlers.slack.escape import code, escaped_line
-from handlers.slack.layout import Block, Message, context, section
+from handlers.slack.layout import Message, context, section
 from handlers.slack.messages import Messages, Place
 from handlers.slack.outcome import outcome
 from handlers.slack.people import slack_user
@@ -19,7 +20,6 @@ from spectra_bot import Delivered, InterruptRequest, InterruptResponse, RunResul
 
 logger = logging.getLogger(__name__)
 
-METADATA_EVENT = "spectra_interrupt"
 _NOTHING_TO_CHANGE = GONE | {"channel_not_found", "not_in_channel", "is_archived"}
 
 
@@ -46,6 +46,7 @@ class SlackApprovalHandler:
         self.name = name
         self.messages = Messages(client)
         self._client = client
+        self._copies = Copies(client)
         self._default_channel = default_channel
         self._command = command
         self._told: set[tuple[str, str]] = set()
@@ -63,12 +64,18 @@ class SlackApprovalHandler:
         return await self._deliver(request)
 
     async def handle_again(self, request: InterruptRequest, lost: Mapping[str, JsonValue] | None) -> Delivered:
-        """Post the question, and say so where its earlier message was removed.
+        """Post the question, unless it stands already, where the bot may look (`channels:history`).
 
         Raises:
-            DeliveryError: as `handle` does.
+            DeliveryError: as `handle` does, or it could not be looked for.
         """
-        return await self._deliver(request, was_removed=lost is not None)
+        channel = request.channel or self._default_channel
+        found = await self._copies.find(channel, request, but=Place.of(lost)) if channel else None
+        if found is None:
+            return await self._deliver(request, was_removed=lost is not None)
+        extra = {"run_id": request.run_id, "interrupt_id": request.id, "channel": found.channel}
+        logger.info("interrupt found where it stands", extra=extra)
+        return Delivered(found.receipt())
 
     async def stands(self, request: InterruptRequest, receipt: Mapping[str, JsonValue]) -> bool:
         """Tell whether the message is still there. A channel that is closed to the bot does not say so.
@@ -154,9 +161,10 @@ class SlackApprovalHandler:
                 code="no_channel",
                 is_for_good=True,
             )
-        metadata: Block = {"event_type": METADATA_EVENT, "event_payload": {"interrupt_id": request.id}}
         return await self.messages.post(
-            channel, lambda bare: approval(request, bare=bare, was_removed=was_removed), metadata=metadata
+            channel,
+            lambda bare: approval(request, bare=bare, was_removed=was_removed),
+            metadata=metadata_of(request),
         )
 
     async def _tell_starter(self, request: InterruptRequest, error: DeliveryError) -> None:

@@ -1,4 +1,4 @@
-"""The bot dies with SIGKILL while a question waits; started again, it takes the click."""
+"""The bot dies with SIGKILL while a question waits, or is being posted; started again, it takes the click."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Literal
 import pytest
 
 from spectra_bot import WorkflowRunner
-from spectra_bot.testing import FakeSlack
+from spectra_bot.testing import MANIFEST_SCOPES, FakeSlack, Message
 
 TIMEOUT_S = 20.0
 WORKFLOWS = """
@@ -125,3 +125,58 @@ async def test_question_outlives_the_process_that_asked_it(
     assert "<@U2>" in decided.text
     assert not [block for block in decided.blocks if block["type"] == "actions"]
     assert outcome_word in outcome[0].text
+
+
+@asynccontextmanager
+async def killed_in_the_middle_of_its_post(folder: Path, scopes: frozenset[str]) -> AsyncIterator[FakeSlack]:
+    """Slack with a message whose place no process knows, and a new process at work."""
+    async with FakeSlack(scopes=scopes) as slack:
+        held = slack.faults.hold("chat.postMessage", after_work=True)
+        async with serving(slack, folder, "http") as first:
+            slack.app_url = first.listening
+            await slack.command("/spectra", "run shipping", user="U1", channel="C1")
+            await asyncio.wait_for(held.arrived.wait(), TIMEOUT_S)
+            await first.kill()
+        held.release()
+        async with serving(slack, folder, "http") as second:
+            slack.app_url = second.listening
+            yield slack
+
+
+def standing(slack: FakeSlack) -> list[Message]:
+    return [message for message in slack.messages("C1") if message.metadata]
+
+
+def is_open(slack: FakeSlack, message: Message) -> bool:
+    return any(block["type"] == "actions" for block in slack.message(message.channel, message.ts).blocks)
+
+
+@pytest.mark.parametrize("clicked", [0, 1], ids=["the copy", "the one that is known"])
+async def test_question_that_stands_twice_after_a_kill_is_one_question(tmp_path: Path, clicked: int) -> None:
+    async with killed_in_the_middle_of_its_post(tmp_path, MANIFEST_SCOPES) as slack:
+        await slack.wait_for(lambda: len(standing(slack)) == 2, timeout=TIMEOUT_S)
+        both = standing(slack)
+        await _receipt_is_stored(tmp_path / "spectra.db")
+
+        await slack.click(both[clicked], "Approve", user="U2")
+        await slack.wait_for(lambda: not is_open(slack, both[clicked]), timeout=TIMEOUT_S)
+        if is_open(slack, both[0]) and clicked:
+            await slack.click(both[0], "Reject", user="U1")
+
+        await slack.wait_for(lambda: not any(is_open(slack, message) for message in both), timeout=TIMEOUT_S)
+        assert all("*Approve* by <@U2>" in slack.message("C1", message.ts).text for message in both)
+        [told] = await slack.wait_for(lambda: slack.thread("C1", both[1].ts), timeout=TIMEOUT_S)
+        assert "is done" in told.text
+
+
+async def test_bot_that_may_read_the_channel_finds_what_a_killed_one_posted(tmp_path: Path) -> None:
+    async with killed_in_the_middle_of_its_post(tmp_path, MANIFEST_SCOPES | {"channels:history"}) as slack:
+        await slack.wait_for(lambda: slack.calls("conversations.history"), timeout=TIMEOUT_S)
+        await _receipt_is_stored(tmp_path / "spectra.db")
+        [message] = standing(slack)
+
+        await slack.click(message, "Approve", user="U2")
+
+        [told] = await slack.wait_for(lambda: slack.thread("C1", message.ts), timeout=TIMEOUT_S)
+        assert "is done" in told.text
+        assert [found.ts for found in standing(slack)] == [message.ts]

@@ -109,35 +109,6 @@ async def test_the_same_click_again_is_told_the_same_outcome(tmp_path: Path) -> 
         assert "Recorded already: ✅ *Approve* by <@U1>" in await bot.slack.wait_for(lambda: bot.whispered("U1"))
 
 
-async def test_a_copy_of_the_question_is_closed_by_a_late_click(tmp_path: Path) -> None:
-    slack = FakeSlack()
-    slack.faults.add("chat.postMessage", ServerError(after_work=True))
-    async with slack, a_bot(tmp_path / "s.db", [ask()], slack=slack) as bot:
-        await bot.ask("ask")
-        copy, message = bot.questions()
-        await bot.slack.click(message, "Approve", user="U1")
-        await bot.until_closed(message)
-        assert has_buttons(bot.now(copy))
-
-        await bot.slack.click(copy, "Reject", user="U2")
-
-        closed = await bot.until_closed(copy)
-        assert "*Approve* by <@U1>" in closed.text
-
-
-async def test_the_copy_may_be_the_one_that_is_clicked_first(tmp_path: Path) -> None:
-    slack = FakeSlack()
-    slack.faults.add("chat.postMessage", ServerError(after_work=True))
-    async with slack, a_bot(tmp_path / "s.db", [ask()], slack=slack) as bot:
-        await bot.ask("ask")
-        copy, message = bot.questions()
-
-        await bot.slack.click(copy, "Approve", user="U1")
-
-        await bot.until_closed(copy)
-        await bot.until_closed(message)
-
-
 async def test_an_unknown_interrupt_is_said_to_be_unknown_here(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

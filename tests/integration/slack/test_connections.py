@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from handlers.slack import (
     SlackSetupError,
@@ -144,6 +145,35 @@ async def test_a_click_is_not_acked_while_slack_does_not_say_whose_bot_this_is(t
         assert (await bot.command("runs")).is_acked
 
 
+@pytest.mark.parametrize("fault", [ServerError(), Dropped()])
+@pytest.mark.parametrize(("method", "repeated"), [("chat.postMessage", 0), ("chat.update", 2)])
+async def test_a_call_is_repeated_unless_it_may_have_left_a_message_behind(
+    method: str, repeated: int, fault: ServerError | Dropped
+) -> None:
+    async with FakeSlack() as slack, open_client("xoxb-fake", base_url=slack.base_url, sleep=no_pause) as client:
+        slack.faults.add(method, fault, times=None)
+
+        with pytest.raises((SlackApiError, aiohttp.ClientError)):
+            await client.api_call(method, json={"channel": "C1", "ts": "1.0", "text": "Ship?"})
+
+        assert len(slack.calls(method)) == 1 + repeated
+
+
+async def test_a_post_that_never_left_is_repeated() -> None:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async with FakeSlack() as slack:
+        gone = slack.base_url
+    async with open_client("xoxb-fake", base_url=gone, sleep=pause) as client:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await client.chat_postMessage(channel="C1", text="Ship?")
+
+    assert len(pauses) == 2
+
+
 async def test_doctor_finds_the_workspace_and_the_scopes() -> None:
     async with (
         FakeSlack(scopes=["chat:write", "commands"]) as slack,
@@ -166,6 +196,21 @@ async def test_doctor_tells_a_missing_scope_and_what_to_do() -> None:
         "missing scopes: commands; add them under OAuth & Permissions, or use manifest.yaml, and reinstall the app"
     ]
     assert "users:read" in findings[-1].text
+
+
+async def test_doctor_tells_what_the_optional_scopes_give() -> None:
+    async with (
+        FakeSlack(scopes=["chat:write", "commands", "channels:history"]) as slack,
+        open_client("xoxb-fake", base_url=slack.base_url) as client,
+    ):
+        findings = await check_slack(client)
+
+    assert all(finding.is_fine for finding in findings)
+    assert [finding.text for finding in findings[-2:]] == [
+        "channels:history is granted: in a public channel a question is looked for before it is posted again",
+        "groups:history is not granted, and need not be: "
+        "after a failure a question may stand twice in a private channel",
+    ]
 
 
 async def test_doctor_tells_a_token_that_slack_refuses() -> None:

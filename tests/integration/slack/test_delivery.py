@@ -96,21 +96,19 @@ async def test_a_missing_scope_is_told_by_its_name(tmp_path: Path, caplog: pytes
 
 
 @pytest.mark.parametrize("fault", [RateLimited(retry_after=1), ServerError(status=503), Dropped()])
-async def test_what_passes_by_itself_is_tried_again_at_once(
-    tmp_path: Path, fault: RateLimited | ServerError | Dropped
+async def test_what_passes_by_itself_is_tried_again(
+    tmp_path: Path, fault: RateLimited | ServerError | Dropped, quick_outbox: None
 ) -> None:
     async with a_bot(tmp_path / "s.db", [ask()]) as bot:
         bot.slack.faults.add("chat.postMessage", fault)
 
-        run_id = await bot.ask("ask")
+        await bot.ask("ask")
 
         assert has_buttons(await bot.question())
-        (record,) = (await bot.runner.get(run_id)).interrupts
-        assert record.deliveries[0].attempts in (0, 1)
         assert not told(bot)
 
 
-async def test_a_run_does_not_fail_because_slack_is_down(tmp_path: Path) -> None:
+async def test_a_run_does_not_fail_because_slack_is_down(tmp_path: Path, quick_outbox: None) -> None:
     async with a_bot(tmp_path / "s.db", [ask()]) as bot:
         bot.slack.faults.add("chat.postMessage", ServerError(), times=3)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spectra_bot import DeliveryRecord, RunStatus
-from spectra_bot.testing import Channel, FakeSlack, Held, RateLimited, ServerError
+from spectra_bot.testing import MANIFEST_SCOPES, Channel, FakeSlack, Held, RateLimited, ServerError
 from tests.integration.slack.bot import Bot, a_bot, has_buttons
 from tests.integration.slack.workflows import ask
 
@@ -174,3 +174,18 @@ async def test_a_bot_that_stops_in_the_middle_of_a_look_stops_at_once(tmp_path: 
         held: Held = slack.faults.hold("chat.getPermalink")
         await bot.ask("ask")
         await held.arrived.wait()
+
+
+async def test_a_copy_that_still_stands_takes_the_place_of_the_removed_message(tmp_path: Path) -> None:
+    slack = FakeSlack(scopes=MANIFEST_SCOPES | {"channels:history"})
+    async with slack, a_bot(tmp_path / "s.db", [ask()], slack=slack) as bot:
+        await bot.ask("ask")
+        removed = await bot.question()
+        copy = slack.workspace.post(channel="C1", text=removed.text, blocks=removed.blocks, metadata=removed.metadata)
+
+        slack.remove(removed)
+
+        await slack.wait_for(lambda: slack.calls("conversations.history"))
+        await slack.click(copy, "Approve")
+        await bot.until_closed(copy)
+        assert [message.ts for message in bot.questions()] == [copy.ts]
