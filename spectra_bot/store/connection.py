@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from spectra_bot.errors import StoreError
+from spectra_bot.store.off_loop import OffLoopConnection
 from spectra_bot.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrations
 
 BUSY_TIMEOUT_S = 30.0
@@ -39,7 +40,9 @@ def _open(path: str, *, read_only: bool) -> Database:
         if not read_only:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     uri = path if in_memory else f"{Path(path).absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
-    connection = sqlite3.connect(uri, uri=not in_memory, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+    connection = sqlite3.connect(
+        uri, uri=not in_memory, isolation_level=None, timeout=BUSY_TIMEOUT_S, factory=OffLoopConnection
+    )
     try:
         _refuse_foreign(connection, path)
         if not read_only:

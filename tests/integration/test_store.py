@@ -12,6 +12,7 @@ import pytest
 from spectra_bot import InterruptRequest, RunStatus, StepContext, StoreError, Workflow, WorkflowRunner
 from spectra_bot.store import SqliteStore
 from spectra_bot.store.connection import open_database
+from spectra_bot.store.off_loop import OffLoopConnection
 from spectra_bot.store.schema import APPLICATION_ID, SCHEMA_VERSION
 from spectra_bot.store.writer import Writer
 from spectra_bot.testing.clock import ManualClock
@@ -141,16 +142,38 @@ async def test_job_that_fails_does_not_take_its_group_with_it(path: Path) -> Non
     assert kept == [("a",), ("c",)]
 
 
-async def test_connection_is_never_touched_on_the_event_loops_thread(path: Path) -> None:
+async def test_connection_is_touched_on_the_stores_thread_alone(path: Path) -> None:
     writer = Writer(lambda: open_database(str(path)))
     await writer.open()
     seen = await writer.submit(lambda connection: (threading.current_thread(), connection), writes=False)
 
-    with pytest.raises(sqlite3.ProgrammingError, match="thread"):
+    with pytest.raises(AssertionError, match="event loop's thread"):
         seen[1].execute("select 1")
+    with pytest.raises(sqlite3.ProgrammingError, match="same thread"):
+        await asyncio.to_thread(seen[1].execute, "select 1")
 
     assert seen[0] is not threading.main_thread()
     await writer.close()
+
+
+async def test_sqlite_is_refused_where_an_event_loop_runs(path: Path) -> None:
+    with pytest.raises(AssertionError, match="event loop's thread"):
+        open_database(str(path))
+
+    target = sqlite3.connect(":memory:")
+    elsewhere = sqlite3.connect(path, factory=OffLoopConnection, check_same_thread=False)
+    for use in (
+        lambda: elsewhere.execute("select 1"),
+        lambda: elsewhere.executemany("select ?", [(1,)]),
+        lambda: elsewhere.executescript("select 1"),
+        elsewhere.cursor,
+        lambda: elsewhere.backup(target),
+    ):
+        with pytest.raises(AssertionError, match="event loop's thread"):
+            use()
+    assert await asyncio.to_thread(lambda: elsewhere.execute("select 1").fetchone()) == (1,)
+    elsewhere.close()
+    target.close()
 
 
 async def test_output_is_stored_once_and_the_row_that_changes_stays_small(path: Path) -> None:
