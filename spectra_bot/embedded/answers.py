@@ -38,12 +38,12 @@ def propose_answer(interrupt_id: str, response: InterruptResponse, clock: Clock)
 
 
 def propose_expiry(interrupt_id: str, clock: Clock) -> Propose:
-    """The end of an interrupt's time, if nobody decided before."""
+    """The end of an interrupt's time, if nobody decided before; tells whether it is recorded."""
 
-    def propose(state: RunState) -> tuple[Sequence[e.Event], None]:
+    def propose(state: RunState) -> tuple[Sequence[e.Event], bool]:
         if is_overdue(state.interrupts[interrupt_id], clock):
-            return [e.InterruptExpired(at=clock.now(), interrupt_id=interrupt_id)], None
-        return (), None
+            return [e.InterruptExpired(at=clock.now(), interrupt_id=interrupt_id)], True
+        return (), False
 
     return propose
 

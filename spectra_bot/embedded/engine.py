@@ -19,6 +19,7 @@ from spectra_bot.embedded.answers import (
     propose_retry,
     the_one_pending,
 )
+from spectra_bot.embedded.deadlines import Deadlines
 from spectra_bot.embedded.holdings import Holdings
 from spectra_bot.embedded.journal import change, new_id, new_run
 from spectra_bot.embedded.outbox import HandlerOutbox
@@ -105,6 +106,14 @@ class EmbeddedEngine:
         reconciler = Reconciler(
             handlers=checking, store=store, clock=clock, look=self._look, tell_lost=self._lose_delivery
         )
+        self._deadlines = Deadlines(
+            holdings=self._holdings,
+            store=store,
+            clock=clock,
+            owner=self._owner,
+            recover=recover,
+            expire=self._expire,
+        )
         self._upkeep = Upkeep(
             holdings=self._holdings,
             store=store,
@@ -112,7 +121,7 @@ class EmbeddedEngine:
             owner=self._owner,
             pulse=pulse,
             recover=recover,
-            expire=self._expire,
+            deadlines=self._deadlines,
             reconcile=reconciler.run if checking else None,
         )
 
@@ -280,7 +289,7 @@ class EmbeddedEngine:
                 events, outcome = propose(state)
                 if not events and isinstance(outcome, Exception):
                     raise outcome
-                if await self._holdings.own(run_id) is not None:
+                if await self._holdings.own(run_id, (state, seq)) is not None:
                     continue
                 after = state
                 for event in events:
@@ -293,8 +302,9 @@ class EmbeddedEngine:
                 raise outcome
             return outcome
 
-    async def _expire(self, run_id: str, interrupt_id: str) -> None:
-        await self._propose(run_id, propose_expiry(interrupt_id, self._clock))
+    async def _expire(self, run_id: str, interrupt_id: str) -> bool:
+        recorded: bool = await self._propose(run_id, propose_expiry(interrupt_id, self._clock))
+        return recorded
 
     async def _lose_delivery(
         self, run_id: str, interrupt_id: str, handler: str, receipt: Mapping[str, JsonValue]
@@ -307,8 +317,9 @@ class EmbeddedEngine:
         return run.state if run is not None else (await self._holdings.load(run_id))[0]
 
     def _committed(self, state: RunState) -> None:
-        if state.status is RunStatus.INTERRUPTED:
-            self._upkeep.deadlines_changed()
+        for interrupt in state.interrupts.values():
+            if interrupt.response is None and interrupt.request.deadline is not None:
+                self._deadlines.added(interrupt.request.deadline)
 
     async def _rested(self, run: OwnedRun, *, over: bool) -> bool:
         """Wait for a rest in our hands; False if the run was lost meanwhile."""

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.execution import Execution
-from spectra_bot.embedded.journal import read_shape, replay
+from spectra_bot.embedded.journal import delivered_to, read_shape, replay
 from spectra_bot.embedded.owned_run import Means, Outbox, OwnedRun
 from spectra_bot.embedded.ownership import Pulse, is_surely_dead
 from spectra_bot.embedded.run_log import Ownership
@@ -31,6 +31,10 @@ KEPT_IDLE = 512
 """How many resting runs stay in memory, so that an answer finds them there."""
 BATCH = 200
 """How many runs without an owner are taken at once."""
+
+
+Stored = tuple[RunState, int]
+"""A run as it is stored, and how many events it has."""
 
 
 class Holdings:
@@ -93,17 +97,17 @@ class Holdings:
         self._runs[state.run_id] = run
         return run
 
-    async def own(self, run_id: str) -> OwnedRun | None:
-        """The run in our hands; None if another process owns it, or its workflow is not loaded here.
+    async def own(self, run_id: str, known: Stored | None = None) -> OwnedRun | None:
+        """The run in our hands; None if another process owns it, its workflow is not loaded here, or it is not there.
 
-        Raises:
-            RunNotFoundError: no such run.
+        Args:
+            known: the run as it was loaded just now, which saves doing so again.
         """
         run = self.here(run_id)
         if run is not None:
             return run
         # In a task of its own: whoever asks may be cancelled, and what is claimed by then must be carried on.
-        return await asyncio.shield(self._adopting.get(run_id) or self._begin(run_id, self._take(run_id)))
+        return await asyncio.shield(self._adopting.get(run_id) or self._begin(run_id, self._take(run_id, known)))
 
     async def bury_the_dead(self) -> None:
         """Forget the owners whose processes are gone, without waiting for their leases."""
@@ -112,38 +116,63 @@ class Holdings:
                 await self._store.bury(other.owner_id)
                 logger.warning("owner died", extra={"owner": other.owner_id, "pid": other.pid})
 
+    @property
+    def workflows(self) -> Sequence[str]:
+        """The names of the workflows whose runs can be carried on here."""
+        return list(self._executions)
+
     async def adopt_orphans(self) -> None:
-        """Take every open run of a loaded workflow that has no live owner."""
+        """Take every open run of a loaded workflow that has no live owner, and more to do than to wait for people."""
         await self.bury_the_dead()
-        while self._executions and not self._closing:
-            if self._is_blind():
-                return
+        while self._may_adopt():
             claims = await self._store.claim_orphans(
-                list(self._executions), self._owner, self._clock.monotonic, limit=BATCH, leave=self._unreadable
+                self.workflows,
+                self._means.outbox.names,
+                self._owner,
+                self._clock.monotonic,
+                limit=BATCH,
+                leave=self._unreadable,
             )
-            self._owed.update((claim.run_id, claim) for claim in claims)
-            await self.take_owed()
+            await self._take_all(claims)
             if len(claims) < BATCH:
                 return
 
+    async def adopt_overdue(self, now: str) -> int:
+        """Take some runs of loaded workflows whose time to wait is over and that have no live owner; tells how many."""
+        if not self._may_adopt():
+            return 0
+        claims = await self._store.claim_overdue(
+            self.workflows, self._owner, self._clock.monotonic, now=now, limit=BATCH, leave=self._unreadable
+        )
+        await self._take_all(claims)
+        return len(claims)
+
     async def take_owed(self) -> None:
-        """Load what was claimed; what a failing store leaves is tried again at the next call."""
+        """Load what was claimed and can be read; what a failing store leaves is tried again at the next call."""
         for run_id, claim in list(self._owed.items()):
             known = self._runs.get(run_id)
             if known is not None:
                 known.lose()
             if run_id not in self._adopting:
-                with contextlib.suppress(UnreadableRunError):
+                with contextlib.suppress(UnreadableRunError):  # logged where it was met
                     await asyncio.shield(self._begin(run_id, self._take_over(claim)))
+
+    async def _take_all(self, claims: Sequence[Claim]) -> None:
+        self._owed.update((claim.run_id, claim) for claim in claims)
+        await self.take_owed()
+
+    def _may_adopt(self) -> bool:
+        return bool(self._executions) and not self._closing and not self._is_blind()
 
     def _is_blind(self) -> bool:
         return self._pulse.is_blind(self._clock.monotonic())
 
-    async def load(self, run_id: str) -> tuple[RunState, int]:
+    async def load(self, run_id: str) -> Stored:
         """The run as it is stored, and how many events it has.
 
         Raises:
             RunNotFoundError: no such run.
+            UnreadableRunError: this version can't make sense of what is stored.
         """
         rows = await self._store.events(run_id)
         if not rows:
@@ -151,7 +180,12 @@ class Holdings:
         digest = from_json(rows[0][2])["shape"]
         if digest not in self._known_shapes:
             self._known_shapes[digest] = read_shape(await self._store.shape(digest))
-        return replay(None, rows, self._shape)
+        try:
+            return replay(None, rows, self._shape)
+        except UnreadableRunError:
+            raise
+        except Exception as error:
+            raise UnreadableRunError(f"run {run_id}") from error
 
     async def close(self, grace_s: float) -> None:
         """Stop what runs, and give up every run, so that the next process need not wait for the lease."""
@@ -171,43 +205,42 @@ class Holdings:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.debug("run could not be taken", exc_info=error, extra={"run_id": run_id})
 
-    async def _take(self, run_id: str) -> OwnedRun | None:
-        summary = await self._store.summary(run_id)
-        if summary is None:
-            raise RunNotFoundError(run_id)
-        if summary.workflow not in self._executions or self._closing:
+    async def _take(self, run_id: str, known: Stored | None) -> OwnedRun | None:
+        if self._closing:
             return None
-        claim = await self._claim(run_id)
+        claim = await self._store.claim(
+            run_id, self.workflows, self._owner, self._clock.monotonic, may_take=not self._is_blind()
+        )
         if claim is None:
             return None
         self._owed[run_id] = claim
-        return await self._take_over(claim)
+        return await self._take_over(claim, known)
 
-    async def _claim(self, run_id: str) -> Claim | None:
-        """Ours already (it rested and left memory), or without a live owner; else None."""
-        owner = await self._store.owner_of(run_id)
-        if owner is not None and owner[0] == self._owner.owner_id:
-            return Claim(run_id=run_id, epoch=owner[1], crashed=False)
-        return None if self._is_blind() else await self._store.claim(run_id, self._owner, self._clock.monotonic)
-
-    async def _take_over(self, claim: Claim) -> OwnedRun | None:
+    async def _take_over(self, claim: Claim, known: Stored | None = None) -> OwnedRun | None:
+        run_id = claim.run_id
         try:
-            state, seq = await self.load(claim.run_id)
+            state, seq = known if known is not None and known[1] == claim.seq else await self.load(run_id)
         except UnreadableRunError:
-            logger.exception("run is left to a newer version", extra={"run_id": claim.run_id})
-            self._unreadable.add(claim.run_id)
-            self._owed.pop(claim.run_id, None)
+            logger.exception("run is left to a newer version", extra={"run_id": run_id})
+            self._unreadable.add(run_id)
+            self._owed.pop(run_id, None)
             await self._store.give_back(claim, self._owner)
             raise
         run = self.adopt(state, seq=seq, epoch=claim.epoch)
-        self._owed.pop(claim.run_id, None)
+        self._owed.pop(run_id, None)
+        self._means.committed(state)
+        names = delivered_to(state)
+        if names is not None and names != claim.delivered_to:  # stored by a version that did not say so
+            await self._store.mark_quiet(claim, self._owner, seq, names)
         running = [name for name, node in state.nodes.items() if node.phase is Phase.RUNNING]
         if claim.crashed and running and not state.status.over:
-            logger.warning("run recovered", extra={"run_id": claim.run_id, "steps": running})
+            logger.warning("run recovered", extra={"run_id": run_id, "steps": running})
             recovered = e.RunRecovered(at=self._clock.now(), steps=running)
             with contextlib.suppress(LeaseLostError):
                 await run.submit(lambda _: ([recovered], None))
         run.carry_on()
+        if not run.is_busy:
+            self._keep_a_while(run)
         return run
 
     async def _catch_up(self, state: RunState, seq: int) -> tuple[RunState, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -10,8 +11,9 @@ from pydantic import TypeAdapter
 
 from spectra_bot.clock import to_text
 from spectra_bot.graph import Shape
-from spectra_bot.machine import RunState, apply, start, todo
+from spectra_bot.machine import ArmTimer, Deliver, RunState, apply, start, todo
 from spectra_bot.machine import events as e
+from spectra_bot.runs import RunStatus
 from spectra_bot.store import Change, ClosedInterrupt, NewRun, OpenedInterrupt
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -50,9 +52,10 @@ def change(seq: int, events: Sequence[e.Event], before: RunState | None, after: 
             if earlier is interrupt:
                 continue
             if earlier is None:
-                opened.append(_opened(interrupt_id, events))
+                opened.append(_opened(after.workflow, interrupt_id, events))
             if interrupt.response is not None and (earlier is None or earlier.response is None):
                 closed.append(ClosedInterrupt(interrupt_id=interrupt_id, status=interrupt.response.status))
+    names = delivered_to(after)
     return Change(
         run_id=after.run_id,
         expected_seq=seq,
@@ -61,7 +64,13 @@ def change(seq: int, events: Sequence[e.Event], before: RunState | None, after: 
         is_open=not after.status.over or bool(todo(after)),
         error=after.error,
         updated_at=to_text(after.updated_at),
-        is_turn=before is None or before.status is not after.status or after.status.over,
+        delivered_to=names,
+        is_turn=(
+            before is None
+            or before.status is not after.status
+            or after.status.over
+            or (after.status is RunStatus.INTERRUPTED and names != delivered_to(before))
+        ),
         opened=opened,
         closed=closed,
     )
@@ -83,12 +92,33 @@ def replay(
     return state, seq
 
 
-def _opened(interrupt_id: str, events: Sequence[e.Event]) -> OpenedInterrupt:
+def delivered_to(state: RunState) -> str | None:
+    """The handlers to which each pending interrupt was delivered, as JSON; None where more is to do than to wait.
+
+    A run that only waits for people needs no owner until someone decides, or its time is over.
+    """
+    if state.status is not RunStatus.INTERRUPTED:
+        return None
+    handlers: set[str] | None = None
+    for command in todo(state):
+        match command:
+            case Deliver(interrupt_id):
+                deliveries = state.interrupts[interrupt_id].deliveries.keys()
+                handlers = set(deliveries) if handlers is None else handlers & deliveries
+            case ArmTimer():
+                pass  # what is due finds its run
+            case _:
+                return None
+    return None if handlers is None else json.dumps(sorted(handlers))
+
+
+def _opened(workflow: str, interrupt_id: str, events: Sequence[e.Event]) -> OpenedInterrupt:
     for index, event in enumerate(events):
         if isinstance(event, e.InterruptRaised) and event.request.id == interrupt_id:
             deadline = event.request.deadline
             return OpenedInterrupt(
                 interrupt_id=interrupt_id,
+                workflow=workflow,
                 event=index,
                 created_at=to_text(event.at),
                 deadline=to_text(deadline) if deadline else None,

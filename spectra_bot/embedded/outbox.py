@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -50,6 +50,11 @@ class HandlerOutbox:
         self.handlers: Mapping[str, IInterruptHandler] = {handler_name(handler): handler for handler in handlers}
         self._store = store
         self._clock = clock
+
+    @property
+    def names(self) -> Collection[str]:
+        """The handlers that are registered in this process."""
+        return self.handlers.keys()
 
     def knows(self, handler: str) -> bool:
         """The handler is registered in this process."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,6 +35,11 @@ from spectra_bot.runs import RunStatus, RunUpdate
 class Outbox(Protocol):
     """What an owned run needs of the handlers."""
 
+    @property
+    def names(self) -> Collection[str]:
+        """The handlers that are registered in this process."""
+        ...
+
     def knows(self, handler: str) -> bool:
         """The handler is registered in this process."""
         ...
@@ -58,7 +63,7 @@ class Means:
     max_payload_bytes: int
     report: Callable[[RunUpdate], None] | None
     committed: Callable[[RunState], None]
-    """Told after each commit, before anything is carried out."""
+    """Told after each commit, and when a run came into our hands, before anything is carried out."""
     idle: Callable[[OwnedRun], None]
     """Told when nothing of a run runs or waits any more."""
 

@@ -18,6 +18,7 @@ class OpenedInterrupt:
     """A new pending interrupt; `event` is the index, in its append, of the event that holds the request."""
 
     interrupt_id: str
+    workflow: str
     event: int
     created_at: str
     deadline: str | None
@@ -46,8 +47,10 @@ class Change(NamedTuple):
     """Something is left to do: a step, a question, a message to close."""
     error: str | None
     updated_at: str
+    delivered_to: str | None = None
+    """Where the run only waits for people: the handlers to which each of its questions was delivered, as JSON."""
     is_turn: bool = True
-    """The status, whether it is open, or the error is another than before."""
+    """The status, whether it is open, to whom it was delivered, or the error is another than before."""
     opened: Sequence[OpenedInterrupt] = ()
     closed: Sequence[ClosedInterrupt] = ()
 
@@ -69,6 +72,10 @@ class Claim:
 
     run_id: str
     epoch: int
+    seq: int
+    """How many events it had."""
+    delivered_to: str | None
+    """As `Change` has it."""
     crashed: bool
 
 
@@ -131,17 +138,46 @@ class Store(Protocol):
         """The stored shape of a digest."""
         ...
 
-    async def claim(self, run_id: str, owner: Owner, clock: Monotonic) -> Claim | None:
-        """Take a run that has no live owner; None if it has one, or is not there.
+    async def claim(
+        self, run_id: str, workflows: Sequence[str], owner: Owner, clock: Monotonic, *, may_take: bool
+    ) -> Claim | None:
+        """A run of these workflows that is ours already, or has no live owner and may be taken; None if it is neither.
 
         The clock is read inside the transaction, which may have waited for another program's.
         """
         ...
 
     async def claim_orphans(
-        self, workflows: Sequence[str], owner: Owner, clock: Monotonic, *, limit: int, leave: Collection[str]
+        self,
+        workflows: Sequence[str],
+        handlers: Collection[str],
+        owner: Owner,
+        clock: Monotonic,
+        *,
+        limit: int,
+        leave: Collection[str],
     ) -> list[Claim]:
-        """Take the open runs of these workflows that have no live owner, oldest first, but for some."""
+        """Take the open runs of these workflows that have no live owner and need one, oldest first, but for some.
+
+        A run that only waits for people needs none while its questions are delivered to all these handlers.
+        """
+        ...
+
+    async def claim_overdue(
+        self,
+        workflows: Sequence[str],
+        owner: Owner,
+        clock: Monotonic,
+        *,
+        now: str,
+        limit: int,
+        leave: Collection[str],
+    ) -> list[Claim]:
+        """Take the runs of these workflows that have no live owner and an overdue interrupt, but for some."""
+        ...
+
+    async def mark_quiet(self, claim: Claim, owner: Owner, seq: int, delivered_to: str) -> None:
+        """Say of an owned run, as it is after so many events, that it only waits for people."""
         ...
 
     async def owner_of(self, run_id: str) -> tuple[str | None, int] | None:
@@ -196,12 +232,14 @@ class Store(Protocol):
         """The run that an interrupt belongs to."""
         ...
 
-    async def due(self, owner_id: str, now: str, limit: int) -> list[tuple[str, str]]:
-        """Overdue pending interrupts of owned runs, as (run id, interrupt id)."""
+    async def due(
+        self, workflows: Sequence[str], owner_id: str, now: str, *, limit: int, leave: Collection[str]
+    ) -> list[tuple[str, str]]:
+        """Overdue pending interrupts of owned runs of these workflows, but for some, as (run id, interrupt id)."""
         ...
 
-    async def next_deadline(self, owner_id: str) -> str | None:
-        """When the first pending interrupt of an owned run is due."""
+    async def next_deadline(self, workflows: Sequence[str], owner_id: str, now: str, until: str) -> str | None:
+        """When the next pending interrupt of an owned run of these workflows is due, if it is until then."""
         ...
 
     async def summary(self, run_id: str) -> RunSummary | None:

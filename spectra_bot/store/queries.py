@@ -10,7 +10,7 @@ ADD_SHAPE = "insert into shapes (digest, body) values (?, ?) on conflict (digest
 SHAPE = "select body from shapes where digest = ?"
 
 APPEND_AS_OWNER = """
-    update runs set seq = ?, updated_at = ?, status = ?, is_open = ?, error = ?
+    update runs set seq = ?, updated_at = ?, status = ?, is_open = ?, delivered_to = ?, error = ?
      where run_id = ? and seq = ? and owner = ? and epoch = ?
 """
 # Most appends leave the status as it is, and a column that is set costs the upkeep of every index that names it.
@@ -18,15 +18,15 @@ APPEND_AS_OWNER_ONLY = """
     update runs set seq = ?, updated_at = ? where run_id = ? and seq = ? and owner = ? and epoch = ?
 """
 APPEND_FROM_OUTSIDE = """
-    update runs set seq = ?, updated_at = ?, status = ?, is_open = ?, error = ?, noted = 1
+    update runs set seq = ?, updated_at = ?, status = ?, is_open = ?, delivered_to = ?, error = ?, noted = 1
      where run_id = ? and seq = ?
 """
 ADD_EVENT = "insert into events (run_id, seq, kind, body) values (?, ?, ?, ?)"
 EVENTS = "select seq, kind, body from events where run_id = ? and seq > ? order by seq"
 
 OPEN_INTERRUPT = """
-    insert into interrupts (interrupt_id, run_id, seq, status, created_at, deadline)
-    values (?, ?, ?, 'pending', ?, ?)
+    insert into interrupts (interrupt_id, run_id, workflow, seq, status, created_at, deadline)
+    values (?, ?, ?, ?, 'pending', ?, ?)
 """
 CLOSE_INTERRUPT = "update interrupts set status = ? where interrupt_id = ? and status = 'pending'"
 RUN_OF = "select run_id from interrupts where interrupt_id = ?"
@@ -35,13 +35,40 @@ _IS_ORPHAN = """
     owner is not :me and (owner is null or owner not in (
         select owner_id from owners where boot_id = :boot_id and beat between :since and :until))
 """
-CLAIMABLE_RUN = f"select run_id, epoch, owner from runs where run_id = :run_id and {_IS_ORPHAN}"  # noqa: S608
+# A step whose owner died under it has crashed, but not one that someone else's answer set going after that.
+_CLAIMED = "r.run_id, r.epoch, r.seq, r.delivered_to, r.owner is not null and r.noted = 0"
+_IS_FREE = f"r.run_id not in (select value from json_each(:except)) and {_IS_ORPHAN}"  # noqa: S608  only constants
+CLAIMABLE_RUN = f"""
+    select {_CLAIMED}, owner is :me from runs r
+     where run_id = :run_id and workflow in (:workflows) and (owner is :me or :may_take and {_IS_ORPHAN})
+"""  # noqa: S608
 ORPHANS = f"""
-    select run_id, epoch, owner from runs
-     where is_open = 1 and workflow in (:workflows) and run_id not in (select value from json_each(:except))
-       and {_IS_ORPHAN}
+    select {_CLAIMED} from runs r indexed by runs_owned
+     where is_open = 1 and delivered_to is null and workflow in (:workflows) and {_IS_FREE}
      order by run_id limit :limit
-"""  # noqa: S608  only constants are put in
+"""  # noqa: S608
+# The quiet runs are many and the lists of handlers few: those are found by as many jumps in the index.
+UNDELIVERED = f"""
+    with recursive known (handlers) as (
+        select min(delivered_to) from runs where delivered_to is not null
+        union all
+        select (select min(delivered_to) from runs where delivered_to > handlers) from known where handlers is not null
+    )
+    select {_CLAIMED} from runs r
+     where delivered_to in (
+            select handlers from known where exists (
+                select 1 from json_each(:handlers) here
+                 where here.value not in (select value from json_each(known.handlers))))
+       and workflow in (:workflows) and {_IS_FREE}
+     limit :limit
+"""  # noqa: S608
+OVERDUE = f"""
+    select {_CLAIMED} from interrupts i join runs r on r.run_id = i.run_id
+     where i.status = 'pending' and i.workflow in (:workflows) and i.deadline <= :now and i.deadline is not null
+       and {_IS_FREE}
+     limit :limit
+"""  # noqa: S608
+MARK_QUIET = "update runs set delivered_to = ? where run_id = ? and seq = ? and owner = ? and epoch = ?"
 TAKE_RUN = "update runs set owner = ?, epoch = epoch + 1 where run_id = ?"
 OWNER_OF = "select owner, epoch from runs where run_id = ?"
 BEAT = """
@@ -49,7 +76,7 @@ BEAT = """
     on conflict (owner_id) do update set beat = excluded.beat
 """
 OWNERS = "select owner_id, boot_id, pid_namespace, pid from owners"
-RELEASE_RUNS = "update runs set owner = null where owner = ?"
+RELEASE_RUNS = "update runs set owner = null where owner = ? and is_open = 1 and delivered_to is null"
 RELEASE_RUN = "update runs set owner = null where run_id = ? and owner = ? and epoch = ?"
 FORGET_OWNER = "delete from owners where owner_id = ?"
 NOTED = "select run_id from runs where owner = ? and noted = 1"
@@ -57,13 +84,14 @@ CLEAR_NOTE = "update runs set noted = 0 where run_id = ? and owner = ? and seq =
 
 DUE = """
     select i.run_id, i.interrupt_id from interrupts i join runs r on r.run_id = i.run_id
-     where r.owner = ? and i.status = 'pending' and i.deadline <= ? and i.deadline is not null
-     order by i.deadline limit ?
+     where i.status = 'pending' and i.workflow in (:workflows) and i.deadline <= :now and i.deadline is not null
+       and r.owner = :me and i.interrupt_id not in (select value from json_each(:except))
+     limit :limit
 """
 NEXT_DEADLINE = """
-    select i.deadline from interrupts i join runs r on r.run_id = i.run_id
-     where r.owner = ? and i.status = 'pending' and i.deadline is not null
-     order by i.deadline limit 1
+    select min(i.deadline) from interrupts i join runs r on r.run_id = i.run_id
+     where i.status = 'pending' and i.workflow in (:workflows) and i.deadline > :now and i.deadline <= :until
+       and i.deadline is not null and r.owner = :me
 """
 
 _SUMMARY = """

@@ -77,5 +77,22 @@ def m001_runs(db: Database) -> None:
     db.execute("create index attempts_run on attempts (run_id)")
 
 
-SCHEMA_VERSION = 1
+@migrations()
+def m002_quiet_runs(db: Database) -> None:
+    """A run that only waits for people needs no owner; one that was there counts as busy until it is looked at."""
+    db.execute("alter table runs add column delivered_to text")
+    db.execute("drop index runs_open")
+    db.execute("create index runs_owned on runs (owner) where is_open = 1 and delivered_to is null")
+    db.execute("create index runs_quiet on runs (delivered_to, owner) where delivered_to is not null")
+    # A deadline of a workflow that nobody here knows may stay due for ever: it must not be looked at each time.
+    db.execute("alter table interrupts add column workflow text")
+    db.execute("update interrupts set workflow = (select workflow from runs r where r.run_id = interrupts.run_id)")
+    db.execute("drop index interrupts_due")
+    db.execute(
+        "create index interrupts_due on interrupts (workflow, deadline) "
+        "where status = 'pending' and deadline is not null"
+    )
+
+
+SCHEMA_VERSION = 2
 """How many migrations this version knows; stored as `user_version`, so that an older program can refuse the file."""

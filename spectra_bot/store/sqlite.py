@@ -108,28 +108,78 @@ class SqliteStore:
         [[body]] = await self._rows(q.SHAPE, digest)
         return str(body)
 
-    async def claim(self, run_id: str, owner: Owner, clock: Monotonic) -> Claim | None:
-        def find(connection: sqlite3.Connection) -> list[Row]:
-            return connection.execute(q.CLAIMABLE_RUN, {"run_id": run_id, **_lives(owner, clock())}).fetchall()
+    async def claim(
+        self, run_id: str, workflows: Sequence[str], owner: Owner, clock: Monotonic, *, may_take: bool
+    ) -> Claim | None:
+        query, names = _of(workflows, q.CLAIMABLE_RUN)
+        values = {**names, "run_id": run_id, "may_take": may_take}
 
-        if not await self.writer.submit(find, writes=False):
+        def find(connection: sqlite3.Connection) -> Row | None:
+            row: Row | None = connection.execute(query, {**values, **_lives(owner, clock())}).fetchone()
+            return row
+
+        def take(connection: sqlite3.Connection) -> Claim | None:
+            row = find(connection)
+            if row is None:
+                return None
+            *claimed, is_ours = row
+            return _as_claim(claimed) if is_ours else _take(connection, [claimed], owner)[0]
+
+        found = await self.writer.submit(find, writes=False)
+        if found is None:
             return None
-        claims = await self.writer.submit(lambda c: _claim(c, find(c), owner), writes=True)
-        return claims[0] if claims else None
+        *claimed, is_ours = found
+        return _as_claim(claimed) if is_ours else await self.writer.submit(take, writes=True)
 
     async def claim_orphans(
-        self, workflows: Sequence[str], owner: Owner, clock: Monotonic, *, limit: int, leave: Collection[str]
+        self,
+        workflows: Sequence[str],
+        handlers: Collection[str],
+        owner: Owner,
+        clock: Monotonic,
+        *,
+        limit: int,
+        leave: Collection[str],
     ) -> list[Claim]:
-        names = {f"w{index}": name for index, name in enumerate(workflows)}
-        query = q.ORPHANS.replace(":workflows", ", ".join(f":{name}" for name in names))
-        values = {**names, "except": json.dumps(list(leave)), "limit": limit}
+        orphans, names = _of(workflows, q.ORPHANS)
+        undelivered, _ = _of(workflows, q.UNDELIVERED)
+        values = {**names, "except": json.dumps(list(leave)), "handlers": json.dumps(list(handlers))}
 
         def find(connection: sqlite3.Connection) -> list[Row]:
-            return connection.execute(query, {**values, **_lives(owner, clock())}).fetchall()
+            lives = _lives(owner, clock())
+            found = connection.execute(orphans, {**values, **lives, "limit": limit}).fetchall()
+            room = limit - len(found)
+            return found + connection.execute(undelivered, {**values, **lives, "limit": room}).fetchall()
 
+        return await self._claim_found(find, owner)
+
+    async def claim_overdue(
+        self,
+        workflows: Sequence[str],
+        owner: Owner,
+        clock: Monotonic,
+        *,
+        now: str,
+        limit: int,
+        leave: Collection[str],
+    ) -> list[Claim]:
+        query, names = _of(workflows, q.OVERDUE)
+        values = {**names, "now": now, "except": json.dumps(list(leave)), "limit": limit}
+
+        def find(connection: sqlite3.Connection) -> list[Row]:
+            rows = connection.execute(query, {**values, **_lives(owner, clock())})
+            return list(dict.fromkeys(rows))  # a run may have several overdue
+
+        return await self._claim_found(find, owner)
+
+    async def _claim_found(self, find: Callable[[sqlite3.Connection], list[Row]], owner: Owner) -> list[Claim]:
+        """Take what a query finds; where it finds nothing, nothing is locked."""
         if not await self.writer.submit(find, writes=False):
             return []
-        return await self.writer.submit(lambda c: _claim(c, find(c), owner), writes=True)
+        return await self.writer.submit(lambda c: _take(c, find(c), owner), writes=True)
+
+    async def mark_quiet(self, claim: Claim, owner: Owner, seq: int, delivered_to: str) -> None:
+        await self._write(q.MARK_QUIET, delivered_to, claim.run_id, seq, owner.owner_id, claim.epoch)
 
     async def give_back(self, claim: Claim, owner: Owner) -> None:
         await self._write(q.RELEASE_RUN, claim.run_id, owner.owner_id, claim.epoch)
@@ -182,12 +232,17 @@ class SqliteStore:
         rows = await self._rows(q.RUN_OF, interrupt_id)
         return str(rows[0][0]) if rows else None
 
-    async def due(self, owner_id: str, now: str, limit: int) -> list[tuple[str, str]]:
-        return [(str(run), str(interrupt)) for run, interrupt in await self._rows(q.DUE, owner_id, now, limit)]
+    async def due(
+        self, workflows: Sequence[str], owner_id: str, now: str, *, limit: int, leave: Collection[str]
+    ) -> list[tuple[str, str]]:
+        query, names = _of(workflows, q.DUE)
+        values = {**names, "me": owner_id, "now": now, "except": json.dumps(list(leave)), "limit": limit}
+        return [(str(run_id), str(interrupt_id)) for run_id, interrupt_id in await self._rows(query, **values)]
 
-    async def next_deadline(self, owner_id: str) -> str | None:
-        rows = await self._rows(q.NEXT_DEADLINE, owner_id)
-        return str(rows[0][0]) if rows and rows[0][0] is not None else None
+    async def next_deadline(self, workflows: Sequence[str], owner_id: str, now: str, until: str) -> str | None:
+        query, names = _of(workflows, q.NEXT_DEADLINE)
+        [[deadline]] = await self._rows(query, **names, me=owner_id, now=now, until=until)
+        return None if deadline is None else str(deadline)
 
     async def summary(self, run_id: str) -> RunSummary | None:
         rows = await self._rows(q.SUMMARY, run_id)
@@ -242,7 +297,7 @@ class SqliteStore:
 
 
 def _run_row(change: Change) -> Row:
-    return *_moved(change), change.status, change.is_open, change.error
+    return *_moved(change), change.status, change.is_open, change.delivered_to, change.error
 
 
 def _moved(change: Change) -> Row:
@@ -256,10 +311,17 @@ def _write_rows(connection: sqlite3.Connection, change: Change) -> None:
         [(change.run_id, first + index, kind, body) for index, (kind, body) in enumerate(change.events)],
     )
     for opened in change.opened:
-        row = (opened.interrupt_id, change.run_id, first + opened.event, opened.created_at, opened.deadline)
+        seq = first + opened.event
+        row = (opened.interrupt_id, change.run_id, opened.workflow, seq, opened.created_at, opened.deadline)
         connection.execute(q.OPEN_INTERRUPT, row)
     for closed in change.closed:
         connection.execute(q.CLOSE_INTERRUPT, (closed.status, closed.interrupt_id))
+
+
+def _of(workflows: Sequence[str], query: str) -> tuple[str, dict[str, object]]:
+    """A query of these workflows, and their names as its values; a list of values, that an index can be asked for."""
+    names: dict[str, object] = {f"w{index}": name for index, name in enumerate(workflows)}
+    return query.replace(":workflows", ", ".join(f":{name}" for name in names)), names
 
 
 def _lives(owner: Owner, now: float) -> dict[str, object]:
@@ -273,12 +335,20 @@ def _beat(connection: sqlite3.Connection, owner: Owner, clock: Monotonic) -> flo
     return now
 
 
-def _claim(connection: sqlite3.Connection, found: Sequence[Row], owner: Owner) -> list[Claim]:
-    connection.executemany(q.TAKE_RUN, [(owner.owner_id, run_id) for run_id, _, _ in found])
-    return [
-        Claim(run_id=str(run_id), epoch=int(str(epoch)) + 1, crashed=before is not None)
-        for run_id, epoch, before in found
-    ]
+def _take(connection: sqlite3.Connection, found: Sequence[Sequence[object]], owner: Owner) -> list[Claim]:
+    connection.executemany(q.TAKE_RUN, [(owner.owner_id, run_id) for run_id, *_ in found])
+    return [_as_claim(row, taken=True) for row in found]
+
+
+def _as_claim(row: Sequence[object], *, taken: bool = False) -> Claim:
+    run_id, epoch, seq, delivered_to, crashed = row
+    return Claim(
+        run_id=str(run_id),
+        epoch=int(str(epoch)) + taken,
+        seq=int(str(seq)),
+        delivered_to=None if delivered_to is None else str(delivered_to),
+        crashed=taken and bool(crashed),
+    )
 
 
 def _summary(row: Row) -> RunSummary:
