@@ -20,7 +20,7 @@ from spectra_bot.embedded.answers import (
     the_one_pending,
 )
 from spectra_bot.embedded.deadlines import Deadlines
-from spectra_bot.embedded.holdings import Holdings
+from spectra_bot.embedded.holdings import Holdings, Stored
 from spectra_bot.embedded.journal import change, new_id, new_run
 from spectra_bot.embedded.outbox import HandlerOutbox
 from spectra_bot.embedded.owned_run import OwnedRun
@@ -211,7 +211,13 @@ class EmbeddedEngine:
         run_id = await self._store.run_of(interrupt_id)
         if run_id is None:
             raise UnknownInterruptError(interrupt_id)
-        stored: InterruptResponse = await self._propose(run_id, propose_answer(interrupt_id, response, self._clock))
+        return await self._answer(run_id, interrupt_id, response)
+
+    async def _answer(
+        self, run_id: str, interrupt_id: str, response: InterruptResponse, known: Stored | None = None
+    ) -> InterruptResponse:
+        proposal = propose_answer(interrupt_id, response, self._clock)
+        stored: InterruptResponse = await self._propose(run_id, proposal, known)
         logger.info(
             "interrupt answered",
             extra={
@@ -224,13 +230,14 @@ class EmbeddedEngine:
         return stored
 
     async def resume(self, run_id: str, response: InterruptResponse) -> RunResult:
+        encode(response.data, "data of the answer", self._max_payload_bytes)
+        known = await self._holdings.load(run_id)
         interrupt_id = response.interrupt_id
         if interrupt_id is None:
-            interrupt_id = the_one_pending((await self._holdings.load(run_id))[0])
-        elif await self._store.run_of(interrupt_id) != run_id:
-            await self._holdings.load(run_id)
+            interrupt_id = the_one_pending(known[0])
+        if interrupt_id not in known[0].interrupts:
             raise UnknownInterruptError(interrupt_id)
-        await self.answer(interrupt_id, response)
+        await self._answer(run_id, interrupt_id, response, known)
         return await self.wait(run_id)
 
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
@@ -275,17 +282,21 @@ class EmbeddedEngine:
 
     # Storing and resting.
 
-    async def _propose(self, run_id: str, propose: Propose) -> Any:
+    async def _propose(self, run_id: str, propose: Propose, known: Stored | None = None) -> Any:
         """Have a change judged and stored: by its owner's hand where that is us, else from outside.
 
         What is refused takes over nothing.
+
+        Args:
+            known: the run as it was loaded just now.
         """
         while True:
             run = self._holdings.here(run_id)
             try:
                 if run is not None:
                     return await run.submit(propose)
-                state, seq = await self._holdings.load(run_id)
+                state, seq = known or await self._holdings.load(run_id)
+                known = None
                 events, outcome = propose(state)
                 if not events and isinstance(outcome, Exception):
                     raise outcome

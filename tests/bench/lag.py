@@ -36,5 +36,5 @@ async def lags() -> AsyncIterator[list[float]]:
 
 def in_words(seconds: Sequence[float]) -> str:
     """p50, p99 and the longest, in milliseconds."""
-    percentiles = quantiles(seconds, n=100) if len(seconds) > 1 else [*seconds] * 99
+    percentiles = quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [*seconds] * 99
     return f"p50 {percentiles[49] * 1000:.1f} ms, p99 {percentiles[98] * 1000:.1f} ms, max {max(seconds) * 1000:.1f} ms"
