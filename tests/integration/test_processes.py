@@ -6,55 +6,20 @@ import asyncio
 import os
 import signal
 import stat
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from spectra_bot import RunStatus, StoreError, WorkflowRunner
 from tests.integration.answering_process import LEASE_S, hanging, shipping
+from tests.integration.processes import Process
 
 TIMEOUT_S = 20
 
 
-class Process:
-    """One process of tests.integration.answering_process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-
-    async def read(self) -> str:
-        assert self.process.stdout is not None
-        return (await asyncio.wait_for(self.process.stdout.readline(), TIMEOUT_S)).decode().strip()
-
-    def write(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n".encode())
-
-    async def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
-
-
-@asynccontextmanager
-async def process(*arguments: str) -> AsyncIterator[Process]:
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.integration.answering_process",
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield Process(started)
-    finally:
-        if started.returncode is None:
-            started.send_signal(signal.SIGCONT)
-            started.kill()
-        await started.communicate()
+def process(*arguments: str) -> AbstractAsyncContextManager[Process]:
+    return Process.started("tests.integration.answering_process", *arguments)
 
 
 @pytest.fixture
