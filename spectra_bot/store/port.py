@@ -68,7 +68,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A run that this owner owns now; `crashed` where its last owner died with it."""
+    """A run that this owner owns now; `crashed` where its last owner died with what is under way."""
 
     run_id: str
     epoch: int

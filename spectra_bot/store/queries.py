@@ -69,7 +69,8 @@ OVERDUE = f"""
      limit :limit
 """  # noqa: S608
 MARK_QUIET = "update runs set delivered_to = ? where run_id = ? and seq = ? and owner = ? and epoch = ?"
-TAKE_RUN = "update runs set owner = ?, epoch = epoch + 1 where run_id = ?"
+# Whoever takes a run reads all of it, notes included; if it dies too, what was set going has crashed under it.
+TAKE_RUN = "update runs set owner = ?, epoch = epoch + 1, noted = 0 where run_id = ?"
 OWNER_OF = "select owner, epoch from runs where run_id = ?"
 BEAT = """
     insert into owners (owner_id, boot_id, pid_namespace, pid, beat) values (?, ?, ?, ?, ?)

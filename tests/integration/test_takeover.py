@@ -15,6 +15,7 @@ import pytest
 
 from spectra_bot import RunStatus, WorkflowRunner
 from spectra_bot.embedded.ownership import LEASE_S
+from spectra_bot.machine.endings import MAX_CRASHES
 from tests.integration.processes import TIMEOUT_S, Process
 from tests.integration.working_process import WORKFLOWS, recorded
 
@@ -172,3 +173,46 @@ async def test_step_that_blocks_the_event_loop_past_the_lease_keeps_its_run(data
     assert done.status is RunStatus.COMPLETED
     assert recorded(journal) == [(RUN, word, blocked.process.pid) for word in ("block", "effect")]
     assert "RunRecovered" not in history
+
+
+async def killed_while_asking(database: str, journal: Path, workflow: str) -> None:
+    """A run waits for people, its owner is dead, and an answer comes from outside: nobody has taken the run since."""
+    async with working(database, journal, LEASE_S, workflow, "1") as dying:
+        dying.write("go")
+        assert await dying.read() == "open"
+        async with WorkflowRunner(database=database, recover=False) as outside:
+            await until(lambda: asks(outside))
+            await dying.kill()
+            [request] = await outside.list_pending()
+            await outside.answer(request.id, request.answer("approve", responder="cli:ada"))
+
+
+async def test_answer_from_outside_to_a_run_of_a_dead_owner_is_carried_out_and_is_no_crash(
+    database: str, journal: Path
+) -> None:
+    await killed_while_asking(database, journal, "asking")
+
+    async with open_here(database, LEASE_S) as runner:
+        done = await asyncio.wait_for(runner.wait(RUN, over=True), TIMEOUT_S)
+        history = [entry.event for entry in await runner.history(RUN)]
+
+    assert done.status is RunStatus.COMPLETED
+    assert [word for _, word, _ in recorded(journal)] == ["ship"]
+    assert "RunRecovered" not in history
+
+
+async def test_step_that_kills_its_process_fails_its_run_also_after_an_answer_from_outside(
+    database: str, journal: Path
+) -> None:
+    await killed_while_asking(database, journal, "deadly")
+
+    for _ in range(MAX_CRASHES):
+        async with working(database, journal, LEASE_S) as dying:
+            dying.write("go")
+            await asyncio.wait_for(dying.process.wait(), TIMEOUT_S)
+    async with open_here(database, LEASE_S) as runner:
+        failed = await asyncio.wait_for(runner.wait(RUN, over=True), TIMEOUT_S)
+
+    assert failed.status is RunStatus.FAILED
+    assert f"died under it {MAX_CRASHES} times" in str(failed.error)
+    assert len(recorded(journal)) == MAX_CRASHES

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -67,7 +68,18 @@ async def ship(ctx: StepContext) -> str:
     return record(ctx, "ship")
 
 
-WORKFLOWS = (crashing, blocking, asking)
+deadly = Workflow("deadly", description="Its step kills its process")
+deadly.add("gate", HumanGateStep("Ship it?"))
+
+
+@deadly.step
+async def die(ctx: StepContext) -> None:
+    record(ctx, "die")
+    if __name__ == "__main__":  # never the tests' own process
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+WORKFLOWS = (crashing, blocking, asking, deadly)
 
 
 def record(ctx: StepContext, word: str) -> str:
