@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.slack.client import quiet_logger
@@ -49,6 +51,31 @@ class SocketListener:
         return bool(await self._client.is_connected())
 
 
+class _Hearing:
+    """What came over the socket and is not answered yet."""
+
+    def __init__(self, handler: AsyncSocketModeHandler) -> None:
+        self._handler = handler
+        self._at_work: set[asyncio.Task[object]] = set()
+        handler.client.socket_mode_request_listeners[:] = [self._hear]
+
+    async def stop(self, within_s: float) -> None:
+        """Take nothing new, and let the answers to what is at work go out while there is a socket."""
+        if self._handler.client.message_receiver is not None:
+            self._handler.client.message_receiver.cancel()
+        if self._at_work:
+            await asyncio.wait(set(self._at_work), timeout=within_s)
+
+    async def _hear(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"  # noqa: S101
+        self._at_work.add(task)
+        try:
+            await self._handler.handle(client, request)  # type: ignore[arg-type]  # it is the client of this handler
+        finally:
+            self._at_work.discard(task)
+
+
 @asynccontextmanager
 async def serve_socket(app: AsyncApp, app_token: str) -> AsyncIterator[SocketListener]:
     """Hear Slack over a socket while the block lasts; then wait a few seconds for what is at work.
@@ -76,6 +103,7 @@ async def serve_socket(app: AsyncApp, app_token: str) -> AsyncIterator[SocketLis
     handler = AsyncSocketModeHandler(app, app_token, logger=log, web_client=web_client)
     client = handler.client
     client.wss_uri = first_address
+    hearing = _Hearing(handler)
     connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]  # Bolt has no types here
     watching = asyncio.create_task(_watch(client))
     try:
@@ -86,6 +114,7 @@ async def serve_socket(app: AsyncApp, app_token: str) -> AsyncIterator[SocketLis
             logger.warning("slack not reached yet; the bot goes on trying")
         yield SocketListener(client)
     finally:
+        await hearing.stop(_STOP_WITHIN_S)
         await _stop(handler, connecting, watching)
         await listeners.drain(_STOP_WITHIN_S)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -17,7 +19,7 @@ from handlers.slack import (
     serve_http,
     serve_socket,
 )
-from spectra_bot import RunStatus
+from spectra_bot import InterruptResponse, RunStatus
 from spectra_bot.testing import DisconnectReason, Dropped, FakeSlack, Installation, Refused, ServerError
 from tests.integration.slack.bot import a_bot, no_pause
 from tests.integration.slack.workflows import deploy, with_form
@@ -58,6 +60,29 @@ async def test_a_socket_that_slack_asks_to_renew_is_renewed(tmp_path: Path) -> N
         await bot.slack.connected()
 
         assert "Nothing is waiting" in (await bot.command("pending")).text
+
+
+@pytest.mark.parametrize("mode", ["http", "socket"])
+async def test_a_click_at_work_is_acked_before_the_bot_stops(
+    tmp_path: Path, mode: Literal["http", "socket"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeSlack(mode=mode) as slack:
+        async with a_bot(tmp_path / "s.db", [deploy()], slack=slack, mode=mode) as bot:
+            await bot.command("run deploy env=prod")
+            question = await bot.question()
+            at_work, stored = asyncio.Event(), bot.runner.answer
+
+            async def slow(interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
+                at_work.set()
+                await asyncio.sleep(0.3)  # the bot stops meanwhile
+                return await stored(interrupt_id, response)
+
+            monkeypatch.setattr(bot.runner, "answer", slow)
+            click = asyncio.create_task(slack.click(question, "Approve", user="U2"))
+            await at_work.wait()
+        ack = await click
+
+    assert ack.is_acked
 
 
 async def test_a_wrong_app_token_is_told_at_once(tmp_path: Path) -> None:
