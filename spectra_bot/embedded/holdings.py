@@ -150,6 +150,8 @@ class Holdings:
     async def take_owed(self) -> None:
         """Load what was claimed and can be read; what a failing store leaves is tried again at the next call."""
         for run_id, claim in list(self._owed.items()):
+            if self._owed.get(run_id) is not claim:
+                continue  # someone who asked for it has taken it over while we loaded the ones before
             known = self._runs.get(run_id)
             if known is not None:
                 known.lose()
@@ -213,6 +215,9 @@ class Holdings:
         )
         if claim is None:
             return None
+        owed = self._owed.get(run_id)
+        if owed is not None and owed.epoch == claim.epoch:
+            claim = owed  # it was claimed with others, and knows whether its last owner died
         self._owed[run_id] = claim
         return await self._take_over(claim, known)
 

@@ -23,6 +23,8 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
+from spectra_bot.clock import SystemClock
+from spectra_bot.embedded.ownership import LEASE_S, new_owner
 from spectra_bot.store import SqliteStore
 from spectra_bot.testing.clock import ManualClock
 
@@ -59,6 +61,19 @@ async def read_only(runner: WorkflowRunner, *, on: bool) -> None:
     store = runner._engine._store  # the fault is made inside
     assert isinstance(store, SqliteStore)
     await store.writer.submit(lambda c: c.execute(f"pragma query_only = {int(on)}").fetchall(), writes=False)
+
+
+def owned_by_another(database: str, *, lives: bool = True) -> None:
+    """Give every run to an owner that is nobody, and let it live for some seconds, or die."""
+    us = new_owner()
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("delete from owners where owner_id = 'o-other'")
+        if lives:
+            row = ("o-other", us.boot_id, "elsewhere", us.pid, SystemClock().monotonic() + LEASE_S / 2)
+            connection.execute("insert into owners values (?, ?, ?, ?, ?)", row)
+            connection.execute("update runs set owner = 'o-other'")
+    connection.close()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -337,6 +352,49 @@ async def test_run_that_a_newer_version_wrote_is_left_to_it_and_holds_up_no_othe
 
     assert done.status is RunStatus.FAILED
     assert listed == [newer.run_id]
+
+
+async def test_orphan_that_is_asked_for_before_its_turn_to_be_loaded_is_carried_on_once(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    loading, may_load = asyncio.Event(), asyncio.Event()
+    events = SqliteStore.events
+    workflow = Workflow("working")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        begun.append(ctx.run_id)
+        await asyncio.Event().wait()
+
+    async def slow_for_the_first(store: SqliteStore, run_id: str, after: int = 0) -> list[tuple[int, str, str]]:
+        if run_id == "r-1":
+            loading.set()
+            await may_load.wait()
+        return await events(store, run_id, after)
+
+    async def have_begun(*run_ids: str) -> bool:
+        return set(run_ids) <= set(begun)
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        for run_id in ("r-1", "r-2", "r-3"):
+            await runner.start("working", run_id=run_id)
+        await until(lambda: have_begun("r-1", "r-2", "r-3"))
+    owned_by_another(database)
+    begun.clear()
+    monkeypatch.setattr(SqliteStore, "events", slow_for_the_first)
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        owned_by_another(database, lives=False)
+        await asyncio.wait_for(loading.wait(), 10)
+        asking_for_it = asyncio.create_task(runner.wait("r-2"))
+        await until(lambda: have_begun("r-2"))
+        may_load.set()
+        await until(lambda: have_begun("r-1", "r-3"))
+        histories = [[entry.event for entry in await runner.history(run_id)] for run_id in begun]
+        asking_for_it.cancel()
+
+    assert sorted(begun) == ["r-1", "r-2", "r-3"]
+    assert histories == [["RunStarted", "RunRecovered"]] * 3
 
 
 async def test_process_that_is_told_to_stop_lets_an_effect_end(database: str) -> None:
