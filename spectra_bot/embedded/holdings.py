@@ -150,14 +150,13 @@ class Holdings:
     async def take_owed(self) -> None:
         """Load what was claimed and can be read; what a failing store leaves is tried again at the next call."""
         for run_id, claim in list(self._owed.items()):
-            if self._owed.get(run_id) is not claim:
+            if run_id in self._adopting or self._owed.get(run_id) is not claim:
                 continue  # someone who asked for it has taken it over while we loaded the ones before
             known = self._runs.get(run_id)
             if known is not None:
                 known.lose()
-            if run_id not in self._adopting:
-                with contextlib.suppress(UnreadableRunError):  # logged where it was met
-                    await asyncio.shield(self._begin(run_id, self._take_over(claim)))
+            with contextlib.suppress(UnreadableRunError):  # logged where it was met
+                await asyncio.shield(self._begin(run_id, self._take_over(claim)))
 
     async def _take_all(self, claims: Sequence[Claim]) -> None:
         self._owed.update((claim.run_id, claim) for claim in claims)
@@ -232,18 +231,25 @@ class Holdings:
             await self._store.give_back(claim, self._owner)
             raise
         run = self.adopt(state, seq=seq, epoch=claim.epoch)
-        self._owed.pop(run_id, None)
         self._means.committed(state)
-        names = delivered_to(state)
-        if names is not None and names != claim.delivered_to:  # stored by a version that did not say so
-            await self._store.mark_quiet(claim, self._owner, seq, names)
         running = [name for name, node in state.nodes.items() if node.phase is Phase.RUNNING]
         if claim.crashed and running and not state.status.over:
             logger.warning("run recovered", extra={"run_id": run_id, "steps": running})
             recovered = e.RunRecovered(at=self._clock.now(), steps=running)
-            with contextlib.suppress(LeaseLostError):
+            try:
                 await run.submit(lambda _: ([recovered], None))
+            except LeaseLostError:
+                pass  # carrying it on does nothing then
+            except StoreError:
+                run.lose()  # it is still owed: who asks for it next takes it over anew
+                raise
+        if self._owed.get(run_id) == claim:  # not a newer one
+            del self._owed[run_id]
         run.carry_on()
+        names = delivered_to(state)
+        if names is not None and names != claim.delivered_to:  # stored by a version that did not say so
+            with contextlib.suppress(StoreError):  # it is found as an orphan once more, and marked then
+                await self._store.mark_quiet(claim, self._owner, seq, names)
         if not run.is_busy:
             self._keep_a_while(run)
         return run

@@ -275,6 +275,37 @@ async def test_store_that_cannot_be_written_tells_whoever_answers(database: str)
     assert done.status is RunStatus.COMPLETED
 
 
+async def test_run_whose_takeover_could_not_be_stored_is_taken_over_again(database: str) -> None:
+    workflow = Workflow("long")
+    reached = asyncio.Event()
+
+    @workflow.step
+    async def work(ctx: StepContext) -> str:
+        if not reached.is_set():
+            reached.set()
+            await asyncio.Event().wait()
+        return "done"
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        run_id = await runner.start("long")
+        await reached.wait()
+    file = sqlite3.connect(database, isolation_level=None)
+    file.execute("update runs set owner = 'o-dead'")
+    file.execute(
+        "create trigger full before insert on events when new.kind = 'RunRecovered' "
+        "begin select raise(abort, 'no space left'); end"
+    )
+
+    async with WorkflowRunner(workflows=[workflow], database=database, recover=False) as runner:
+        with pytest.raises(StoreError, match="no space left"):
+            await runner.wait(run_id)
+        file.execute("drop trigger full")
+        file.close()
+        done = await asyncio.wait_for(runner.wait(run_id), 10)
+
+    assert done.outputs["work"] == "done"
+
+
 async def test_run_goes_on_whichever_of_two_processes_wins_the_answer(database: str) -> None:
     workflow = asking()
     async with (
