@@ -76,7 +76,8 @@ class CommandTasks:
             return
         wanted = todo(self._log.state)
         if self._running:
-            self._stop(self._running.keys() - wanted)
+            asked_for = set(wanted)
+            self._stop([command for command in self._running if command not in asked_for])
         for command in wanted:
             if command in self._running or command in self._reported:
                 continue
@@ -93,7 +94,7 @@ class CommandTasks:
                 logger.warning("step did not stop in time", extra={"run_id": self._log.state.run_id})
                 task.remove_done_callback(self._ended)
 
-    def _stop(self, commands: Sequence[Command] | set[Command]) -> None:
+    def _stop(self, commands: Sequence[Command]) -> None:
         for command in commands:
             task = self._running.pop(command)
             if command == self._next:
