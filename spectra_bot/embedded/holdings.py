@@ -92,7 +92,10 @@ class Holdings:
         return list(self._runs.values())
 
     def adopt(self, state: RunState, *, seq: int, epoch: int) -> OwnedRun:
-        """Hold a run that is ours in the store."""
+        """Hold a run that is ours in the store; one that is held already stays as it is."""
+        known = self.here(state.run_id)
+        if known is not None:
+            return known
         run = OwnedRun(state, seq=seq, epoch=epoch, execution=self._executions[state.workflow], means=self._means)
         self._runs[state.run_id] = run
         return run

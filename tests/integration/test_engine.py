@@ -25,7 +25,7 @@ from spectra_bot import (
 )
 from spectra_bot.clock import SystemClock
 from spectra_bot.embedded.ownership import LEASE_S, new_owner
-from spectra_bot.store import SqliteStore
+from spectra_bot.store import Change, NewRun, SqliteStore
 from spectra_bot.testing.clock import ManualClock
 
 
@@ -304,6 +304,37 @@ async def test_run_whose_takeover_could_not_be_stored_is_taken_over_again(databa
         done = await asyncio.wait_for(runner.wait(run_id), 10)
 
     assert done.outputs["work"] == "done"
+
+
+async def test_run_that_is_asked_for_before_its_start_has_returned_is_held_once(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executions: list[int] = []
+    workflow = Workflow("counted")
+    stored, go_on = asyncio.Event(), asyncio.Event()
+    create = SqliteStore.create
+
+    async def slowly_told(store: SqliteStore, run: NewRun, change: Change, owner_id: str) -> bool:
+        created = await create(store, run, change, owner_id)
+        stored.set()
+        await go_on.wait()
+        return created
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        executions.append(ctx.attempt)
+        go_on.set()
+
+    monkeypatch.setattr(SqliteStore, "create", slowly_told)
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        starting = asyncio.create_task(runner.start("counted", run_id="r-1"))
+        await stored.wait()
+        await asyncio.wait_for(runner.wait("r-1"), 10)
+        await starting
+        done = await runner.wait("r-1")
+
+    assert done.status is RunStatus.COMPLETED
+    assert executions == [1]
 
 
 async def test_run_goes_on_whichever_of_two_processes_wins_the_answer(database: str) -> None:
