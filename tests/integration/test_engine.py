@@ -306,6 +306,48 @@ async def test_run_whose_takeover_could_not_be_stored_is_taken_over_again(databa
     assert done.outputs["work"] == "done"
 
 
+async def test_run_that_is_asked_for_while_others_are_taken_over_is_not_taken_twice(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executions: list[str] = []
+    workflow = Workflow("counted")
+    held, let_go, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    events = SqliteStore.events
+
+    async def slow_for_the_first(store: SqliteStore, run_id: str, after: int = 0) -> list[tuple[int, str, str]]:
+        if run_id == "r-1":
+            held.set()
+            await let_go.wait()
+        return await events(store, run_id, after)
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        executions.append(ctx.run_id)
+        await done.wait()
+
+    async def has_begun(run_id: str) -> bool:
+        return run_id in executions
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        async with WorkflowRunner(workflows=[workflow], database=database, recover=False) as other:
+            for run_id in ("r-1", "r-2"):
+                await other.start("counted", run_id=run_id)
+                await until(lambda run_id=run_id: has_begun(run_id))  # type: ignore[misc]
+        executions.clear()
+        monkeypatch.setattr(SqliteStore, "events", slow_for_the_first)
+        await asyncio.wait_for(held.wait(), 10)
+        waiting = asyncio.create_task(runner.wait("r-2"))
+        await until(lambda: has_begun("r-2"))
+        let_go.set()
+        await until(lambda: has_begun("r-1"))
+        await runner.get("r-2")
+        done.set()
+        ended = await asyncio.wait_for(waiting, 10)
+
+    assert ended.status is RunStatus.COMPLETED
+    assert executions == ["r-2", "r-1"]
+
+
 async def test_run_that_is_asked_for_before_its_start_has_returned_is_held_once(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
