@@ -10,7 +10,7 @@ SpectraError
 ├── PayloadTooLargeError        a value past the size limit
 ├── RunNotFoundError            no such run
 ├── RunExistsError              the run id is taken by a different run
-├── UnreadableRunError          a newer version stored what this one can't read
+├── UnreadableRunError          what is stored can't be read: a newer version stored it, or it is damaged
 ├── RunFinishedError            the run is over, so it can't be steered that way
 ├── AnswerError                 an answer was refused and nothing changed
 │   ├── UnknownInterruptError   no such interrupt in this database
@@ -115,10 +115,11 @@ class RunExistsError(SpectraError):
 
 
 class UnreadableRunError(SpectraError):
-    """A newer version of this program stored what this one can't read."""
+    """A newer version of this program stored what this one can't read, or the database is damaged."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} was stored by a newer spectra-bot; update this one")
+    def __init__(self, what: str, *, is_damaged: bool = False) -> None:
+        why = "is damaged; restore the database from a backup" if is_damaged else "was stored by a newer spectra-bot"
+        super().__init__(f"{what} {why}{'' if is_damaged else '; update this one'}")
 
 
 class RunFinishedError(SpectraError):

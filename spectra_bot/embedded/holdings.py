@@ -79,7 +79,7 @@ class Holdings:
         self._owed: dict[str, Claim] = {}
         """Runs that are ours in the store and not yet in our hands."""
         self._unreadable: set[str] = set()
-        """Runs that a newer version has written; they are left to it."""
+        """Runs that a newer version has written, or that are damaged; they are left alone."""
         self._closing = False
 
     def here(self, run_id: str) -> OwnedRun | None:
@@ -158,8 +158,12 @@ class Holdings:
             known = self._runs.get(run_id)
             if known is not None:
                 known.lose()
-            with contextlib.suppress(UnreadableRunError):  # logged where it was met
+            try:
                 await asyncio.shield(self._begin(run_id, self._take_over(claim)))
+            except (UnreadableRunError, RunNotFoundError):
+                continue  # logged where it was met
+            except StoreError:  # a page of it is damaged, say, and the others need not wait for it
+                logger.warning("run could not be taken; it is tried again", extra={"run_id": run_id}, exc_info=True)
 
     async def _take_all(self, claims: Sequence[Claim]) -> None:
         self._owed.update((claim.run_id, claim) for claim in claims)
@@ -176,12 +180,15 @@ class Holdings:
 
         Raises:
             RunNotFoundError: no such run.
-            UnreadableRunError: this version can't make sense of what is stored.
+            UnreadableRunError: a newer version stored it, or it is damaged.
         """
         rows = await self._store.events(run_id)
         if not rows:
             raise RunNotFoundError(run_id)
-        digest = from_json(rows[0][2])["shape"]
+        try:
+            digest = from_json(rows[0][2])["shape"]
+        except ValueError as error:
+            raise UnreadableRunError(f"the start of run {run_id}", is_damaged=True) from error
         if digest not in self._known_shapes:
             self._known_shapes[digest] = read_shape(await self._store.shape(digest))
         try:
@@ -228,10 +235,13 @@ class Holdings:
         try:
             state, seq = known if known is not None and known[1] == claim.seq else await self.load(run_id)
         except UnreadableRunError:
-            logger.exception("run is left to a newer version", extra={"run_id": run_id})
+            logger.exception("run is left alone: it can't be read here", extra={"run_id": run_id})
             self._unreadable.add(run_id)
             self._owed.pop(run_id, None)
             await self._store.give_back(claim, self._owner)
+            raise
+        except RunNotFoundError:  # pruned since it was claimed
+            self._owed.pop(run_id, None)
             raise
         run = self.adopt(state, seq=seq, epoch=claim.epoch)
         self._means.committed(state)

@@ -8,6 +8,7 @@ from pydantic import JsonValue, TypeAdapter
 from pydantic_core import from_json
 
 from spectra_bot.clock import from_text
+from spectra_bot.errors import UnreadableRunError
 from spectra_bot.json_values import Path
 from spectra_bot.machine import Conclude, InterruptState, NodeState, Phase, RunState, Settle, todo
 from spectra_bot.redact import mask
@@ -78,8 +79,15 @@ def interrupt_record(state: RunState, interrupt_id: str, attempts: Mapping[Attem
 
 
 def checkpoint_of(seq: int, kind: str, body: str) -> Checkpoint:
-    """One stored event as a line of history."""
-    fields: dict[str, JsonValue] = from_json(body)
+    """One stored event as a line of history.
+
+    Raises:
+        UnreadableRunError: it is no JSON any more.
+    """
+    try:
+        fields: dict[str, JsonValue] = from_json(body)
+    except ValueError as error:
+        raise UnreadableRunError(f"event {seq}, {kind!r},", is_damaged=True) from error
     secrets = fields.pop("secrets", None)
     if "inputs" in fields and isinstance(secrets, list):
         fields["inputs"] = mask(fields["inputs"], _paths.validate_python(secrets))

@@ -283,7 +283,7 @@ def load(kind: str, body: str | bytes, shape_of: Callable[[str], Shape]) -> Even
         shape_of: the shape of a digest.
 
     Raises:
-        UnreadableRunError: of a kind, or with a field, that this version does not know.
+        UnreadableRunError: of a kind, or with a field, that this version does not know; or no JSON any more.
     """
     adapter = _adapters.get(kind)
     if adapter is None:
@@ -296,7 +296,10 @@ def load(kind: str, body: str | bytes, shape_of: Callable[[str], Shape]) -> Even
             return adapter.validate_python({**fields, "shape": shape_of(fields["shape"])})
         return adapter.validate_json(body)
     except ValidationError as error:
-        raise UnreadableRunError(f"an event {kind!r}") from error
+        is_damaged = error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
+        raise UnreadableRunError(f"an event {kind!r}", is_damaged=is_damaged) from error
+    except ValueError as error:
+        raise UnreadableRunError(f"an event {kind!r}", is_damaged=True) from error
 
 
 def _storable(error: str) -> str:

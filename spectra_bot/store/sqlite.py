@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from typing import Self
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from spectra_bot.interrupts import InterruptRequest
@@ -259,8 +258,10 @@ class SqliteStore:
         for (body,) in bodies:
             try:
                 found.append(InterruptRequest.model_validate(from_json(str(body))["request"]))
-            except ValidationError:
-                logger.warning("interrupt is unreadable here: a newer spectra-bot stored it", exc_info=True)
+            except ValueError:
+                logger.warning(
+                    "interrupt is unreadable: a newer spectra-bot stored it, or it is damaged", exc_info=True
+                )
         return found
 
     async def pending_after(self, last: PendingInterrupt | None, limit: int) -> list[PendingInterrupt]:

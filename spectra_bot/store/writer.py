@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from sqlite_utils import Database
 
 from spectra_bot.errors import StoreError
+from spectra_bot.store.faults import in_words, is_busy
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +158,10 @@ class Writer:
                 group[0].error = _translated(error)
                 return
             for job in group:
-                self._carry_out(connection, [job])
+                if is_busy(error) and job.writes:
+                    job.error = _translated(error)  # tried anew, each would wait as long as all have waited by now
+                else:
+                    self._carry_out(connection, [job])
 
     def _transact(self, connection: sqlite3.Connection, group: list[_Job[object]]) -> None:
         if not any(job.writes for job in group):
@@ -177,7 +181,7 @@ class Writer:
 
 
 def _translated(error: Exception) -> Exception:
-    return StoreError(f"database: {error}") if isinstance(error, sqlite3.Error) else error
+    return StoreError(f"database: {in_words(error)}") if isinstance(error, sqlite3.Error) else error
 
 
 def _deliver(group: list[_Job[object]]) -> None:
