@@ -106,7 +106,10 @@ def with_reason(record: InterruptRecord, response: InterruptResponse) -> Interru
 def unknown(interrupt_id: str) -> str:
     """What is told of an interrupt that this database does not know."""
     shown = escaped_line(interrupt_id, 100)
-    return f"❓ This question ({shown}) is not known here. Is another bot running on this token? Nothing changed."
+    return (
+        f"❓ This question ({shown}) is not known here: its run was pruned since, or another bot runs on this token. "
+        "Nothing changed."
+    )
 
 
 def not_allowed(allowed: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import os
 import stat
@@ -18,6 +19,7 @@ from spectra_bot import app
 from spectra_bot.errors import SpectraError
 from spectra_bot.loading import load_workflows
 from spectra_bot.settings import Settings
+from spectra_bot.store import find_damage
 from spectra_bot.suggestions import did_you_mean
 
 DISTRIBUTION = "spectra-bot"
@@ -92,13 +94,19 @@ async def _database(db: Path) -> Finding:
     if absent is not None:
         return absent
     try:
+        damage = await asyncio.to_thread(find_damage, place)
+        if damage:
+            return _problem(
+                "database",
+                f"{place} is damaged ({'; '.join(damage)}); stop what uses it and restore it from a backup",
+            )
         async with app.make_runner(place, read_only=True) as runner:
             waiting = len(await runner.list_pending(limit=1000))
     except SpectraError as error:
         return _problem("database", f"{error}; name another with --db, or restore it from a backup")
     if _mode(place) & 0o077:
         return _problem("database", f"{place} can be read by others, and it holds secrets: chmod 600 {place}")
-    return _ok("database", f"{place} opens; questions that wait: {waiting}")
+    return _ok("database", f"{place} opens and is whole; questions that wait: {waiting}")
 
 
 def _absent(place: Path) -> Finding | None:

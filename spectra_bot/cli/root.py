@@ -26,6 +26,8 @@ _COMMANDS = {
     "workflows": "reading",
     "serve": "serving",
     "doctor": "doctor",
+    "backup": "caring",
+    "prune": "caring",
 }
 """Each command with the module that holds it: what a command needs is imported when it is called."""
 

@@ -34,6 +34,17 @@ def refuse_missing_folder(db: Path) -> None:
         )
 
 
+def refuse_missing_database(db: Path) -> None:
+    """Stop where there is no database yet.
+
+    Raises:
+        Refusal: it, or its folder, is missing.
+    """
+    refuse_missing_folder(db)
+    if not db.exists():
+        raise Refusal(f"there is no database {db.absolute()}; name it with --db or SPECTRA_DB", ExitCode.REFUSED)
+
+
 @contextlib.asynccontextmanager
 async def opened(
     call: Call,
@@ -52,11 +63,7 @@ async def opened(
     Raises:
         Refusal: the runner refused, with the name that was probably meant; or there is no database or folder.
     """
-    refuse_missing_folder(call.settings.db)
-    if not creates and not call.settings.db.exists():
-        raise Refusal(
-            f"there is no database {call.settings.db.absolute()}; name it with --db or SPECTRA_DB", ExitCode.REFUSED
-        )
+    (refuse_missing_folder if creates else refuse_missing_database)(call.settings.db)
     runner = app.make_runner(
         call.settings.db,
         workflows=workflows,

@@ -1,5 +1,6 @@
 """Where runs are kept."""
 
+from spectra_bot.store.backup import Backup, back_up, find_damage
 from spectra_bot.store.port import (
     Attempt,
     AttemptKey,
@@ -13,11 +14,14 @@ from spectra_bot.store.port import (
     Store,
     StoredEvent,
 )
+from spectra_bot.store.pruning import OVER, Pruned, prune
 from spectra_bot.store.sqlite import SqliteStore
 
 __all__ = [
+    "OVER",
     "Attempt",
     "AttemptKey",
+    "Backup",
     "Change",
     "Claim",
     "ClosedInterrupt",
@@ -25,7 +29,11 @@ __all__ = [
     "OpenedInterrupt",
     "Owner",
     "PendingInterrupt",
+    "Pruned",
     "SqliteStore",
     "Store",
     "StoredEvent",
+    "back_up",
+    "find_damage",
+    "prune",
 ]

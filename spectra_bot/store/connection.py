@@ -18,16 +18,19 @@ from spectra_bot.store.off_loop import OffLoopConnection
 from spectra_bot.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrations
 
 
-def open_database(path: str, *, read_only: bool = False) -> Database:
+def open_database(path: str, *, read_only: bool = False, takes_older: bool = False) -> Database:
     """A connection of the calling thread, with the newest schema.
 
     The file is made with mode 0600. A file that is not ours, or newer than this program, is not touched.
+
+    Args:
+        takes_older: an older schema may be read as it is.
 
     Raises:
         StoreError: no such file to read, not ours, damaged, too new, too old to read only, or not to be opened.
     """
     try:
-        return _open(path, read_only=read_only)
+        database = _open(path, read_only=read_only)
     except sqlite3.Error as error:
         raise StoreError(f"database {path}: {in_words(error)}") from error
     except PermissionError as error:
@@ -35,18 +38,20 @@ def open_database(path: str, *, read_only: bool = False) -> Database:
         raise StoreError(f"database {path}: {error.strerror}; let this user {needed}") from error
     except OSError as error:
         raise StoreError(f"database {path}: {error.strerror or error}") from error
+    if not takes_older:
+        _refuse_older(database, path)
+    return database
 
 
 def _open(path: str, *, read_only: bool) -> Database:
     if path == ":memory:":
-        memory = sqlite3.connect(path, isolation_level=None, factory=OffLoopConnection)
-        return _prepared(memory, path, read_only=False)
+        return _prepared(sqlite3.connect(path, isolation_level=None, factory=OffLoopConnection), path)
     file = Path(path).absolute()
     if read_only and not file.exists():
         raise StoreError(f"database {path}: there is none yet; the first run makes it")
     key = _open_here.enter(file, creates=not read_only)
     try:
-        database = _looked_at(file, path) if read_only else _prepared(_connect(file, "mode=rw"), path, read_only=False)
+        database = _looked_at(file, path) if read_only else _prepared(_connect(file, "mode=rw"), path)
     except BaseException:
         _open_here.leave(key)
         raise
@@ -70,9 +75,9 @@ def _connect(file: Path, how: Literal["mode=rw", "mode=ro", "immutable=1"]) -> s
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S, factory=_Connection)
 
 
-def _prepared(connection: sqlite3.Connection, path: str, *, read_only: bool) -> Database:
+def _prepared(connection: sqlite3.Connection, path: str, *, read_only: bool = False) -> Database:
     try:
-        _refuse_foreign(connection, path, read_only=read_only)
+        _refuse_foreign(connection, path)
         if not read_only:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
@@ -85,7 +90,7 @@ def _prepared(connection: sqlite3.Connection, path: str, *, read_only: bool) -> 
     return database
 
 
-def _refuse_foreign(connection: sqlite3.Connection, path: str, *, read_only: bool) -> None:
+def _refuse_foreign(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("begin")  # one snapshot: another process may be making the schema just now
     (application_id,) = connection.execute("pragma application_id").fetchone()
     (version,) = connection.execute("pragma user_version").fetchone()
@@ -98,7 +103,13 @@ def _refuse_foreign(connection: sqlite3.Connection, path: str, *, read_only: boo
             f"database {path}: its schema is version {version} and this program knows {SCHEMA_VERSION}; "
             "update spectra-bot"
         )
-    if read_only and version < SCHEMA_VERSION:
+
+
+def _refuse_older(database: Database, path: str) -> None:
+    """A file that was only opened for reading has the schema it had."""
+    (version,) = database.conn.execute("pragma user_version").fetchone()
+    if version < SCHEMA_VERSION:
+        database.conn.close()
         raise StoreError(
             f"database {path}: its schema is version {version} and this program reads {SCHEMA_VERSION}; "
             "`spectra-bot serve`, or any command that changes something, brings it up to date"

@@ -80,6 +80,7 @@ OWNERS = "select owner_id, boot_id, pid_namespace, pid from owners"
 RELEASE_RUNS = "update runs set owner = null where owner = ? and is_open = 1 and delivered_to is null"
 RELEASE_RUN = "update runs set owner = null where run_id = ? and owner = ? and epoch = ?"
 FORGET_OWNER = "delete from owners where owner_id = ?"
+FORGET_OWNERS = "delete from owners"
 NOTED = "select run_id from runs where owner = ? and noted = 1"
 CLEAR_NOTE = "update runs set noted = 0 where run_id = ? and owner = ? and seq = ? and noted = 1"
 
@@ -128,3 +129,21 @@ FAILED_ATTEMPT = """
         attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
 """
 FORGET_ATTEMPTS = "delete from attempts where interrupt_id = ? and handler = ? and purpose = ?"
+
+_ENDED = """
+    is_open = 0 and updated_at < :before and status in (select value from json_each(:statuses))
+"""
+ENDED_RUNS = f"select run_id, status from runs where {_ENDED} order by updated_at"  # noqa: S608
+PRUNE_RUNS = f"""
+    delete from runs where run_id in (select value from json_each(:runs)) and {_ENDED} returning run_id, status
+"""  # noqa: S608  only constants are put in
+PRUNE_EVENTS = "delete from events where run_id in (select value from json_each(?))"
+PRUNE_INTERRUPTS = "delete from interrupts where run_id in (select value from json_each(?))"
+PRUNE_ATTEMPTS = "delete from attempts where run_id in (select value from json_each(?))"
+_IS_UNUSED = """
+    digest not in (
+        select json_extract(e.body, '$.shape') from runs r join events e on e.run_id = r.run_id and e.seq = 1
+         where json_valid(e.body) and json_extract(e.body, '$.shape') is not null)
+"""
+UNUSED_SHAPES = f"select digest from shapes where {_IS_UNUSED}"  # noqa: S608
+PRUNE_SHAPES = f"delete from shapes where {_IS_UNUSED}"  # noqa: S608

@@ -34,7 +34,6 @@ class SqliteStore:
         self._path = path
         self._read_only = read_only
         self._writer: Writer | None = None
-        self._known_shapes: set[str] = set()
 
     async def __aenter__(self) -> Self:
         self._writer = Writer(lambda: open_database(self._path, read_only=self._read_only))
@@ -51,8 +50,6 @@ class SqliteStore:
         return self._writer
 
     async def create(self, run: NewRun, change: Change, owner_id: str) -> bool:
-        known = run.shape_digest in self._known_shapes
-
         def work(connection: sqlite3.Connection) -> bool:
             row = (
                 change.run_id,
@@ -68,15 +65,12 @@ class SqliteStore:
             )
             if connection.execute(q.CREATE_RUN, row).rowcount == 0:
                 return False
-            if not known:
-                connection.execute(q.ADD_SHAPE, (run.shape_digest, run.shape))
+            # Each time: one that was stored may have been pruned with the last run on it.
+            connection.execute(q.ADD_SHAPE, (run.shape_digest, run.shape))
             _write_rows(connection, change)
             return True
 
-        created = await self.writer.submit(work, writes=True)
-        if created:
-            self._known_shapes.add(run.shape_digest)
-        return created
+        return await self.writer.submit(work, writes=True)
 
     async def append(self, change: Change, *, owner_id: str, epoch: int) -> bool:
         def work(connection: sqlite3.Connection) -> bool:

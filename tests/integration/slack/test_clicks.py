@@ -123,6 +123,7 @@ async def test_an_unknown_interrupt_is_said_to_be_unknown_here(
             told = await slack.wait_for(lambda: bot.whispered("U1"))
             assert "not known here" in told
             assert "another bot" in told
+            assert "pruned" in told
             assert has_buttons(bot.now(message))
     assert "answer refused: unknown interrupt" in caplog.messages
 

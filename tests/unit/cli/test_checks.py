@@ -63,6 +63,20 @@ async def test_database_is_looked_at_and_not_made(
     assert db.exists() == (content is not None)
 
 
+async def test_damaged_page_is_a_problem_with_what_to_do(folder: Path) -> None:
+    db = folder / "spectra.db"
+    async with WorkflowRunner(database=str(db)):
+        pass
+    pages = db.read_bytes()
+    db.write_bytes(pages[:-8192] + bytes(4096) + pages[-4096:])
+
+    found = await findings(Settings.load(db=db))
+
+    (said,) = [finding.said for finding in found if finding.verdict is Verdict.PROBLEM]
+    assert "is damaged" in said
+    assert said.endswith("; stop what uses it and restore it from a backup")
+
+
 async def test_database_that_others_can_read_is_a_problem(folder: Path) -> None:
     db = folder / "spectra.db"
     async with WorkflowRunner(database=str(db)):
