@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from spectra_bot.collector import settle_in
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest
+from spectra_bot.json_values import MAX_PAYLOAD_BYTES
 from spectra_bot.runs import Listener
 from spectra_bot.settings import Settings, SettingsError, SlackAccess
 from spectra_bot.workflow import Workflow
@@ -44,6 +45,7 @@ def make_runner(
     listeners: Sequence[Listener] = (),
     recover: bool = False,
     read_only: bool = False,
+    max_payload_bytes: int = MAX_PAYLOAD_BYTES,
 ) -> WorkflowRunner:
     """A runner on a database file; open it with `async with`."""
     from spectra_bot import WorkflowRunner  # noqa: PLC0415
@@ -55,6 +57,7 @@ def make_runner(
         listeners=listeners,
         recover=recover,
         read_only=read_only,
+        max_payload_bytes=max_payload_bytes,
     )
 
 
@@ -131,7 +134,13 @@ class Service:
         try:
             async with open_client(access.bot_token.get_secret_value(), base_url=settings.slack_api_url) as client:
                 handler = SlackApprovalHandler(client, default_channel=settings.channel)
-                runner = make_runner(settings.db, workflows=self.workflows, handlers=[handler], recover=True)
+                runner = make_runner(
+                    settings.db,
+                    workflows=self.workflows,
+                    handlers=[handler],
+                    recover=True,
+                    max_payload_bytes=settings.max_payload,
+                )
                 secret = access.signing_secret.get_secret_value() if access.signing_secret else None
                 async with runner:
                     app = build_slack_app(

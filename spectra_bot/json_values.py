@@ -15,11 +15,11 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from spectra_bot.errors import InvalidJsonError, PayloadTooLargeError
 
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
-"""The default limit of one stored value: a step's output, a request's data, a run's inputs."""
+"""The default limit of one stored value; the engine applies the runner's own."""
 _Json = TypeVar("_Json", bound=JsonValue)
 
 
-def encode(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> bytes:
+def encode(value: object, name: str, limit: int | None = None) -> bytes:
     """The JSON text of anything that pydantic can write.
 
     Raises:
@@ -30,12 +30,12 @@ def encode(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> bytes:
         text = to_json(value)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise InvalidJsonError(*_culprit(value, name, error)) from error
-    if len(text) > limit:
+    if limit is not None and len(text) > limit:
         raise PayloadTooLargeError(name, len(text), limit)
     return text
 
 
-def to_json_value(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> JsonValue:
+def to_json_value(value: object, name: str, limit: int | None = None) -> JsonValue:
     """The value as it comes back from the store: a copy that holds JSON's types only.
 
     Raises:
@@ -52,7 +52,7 @@ def to_json_value(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> J
     return decoded
 
 
-def to_json_object(value: object, name: str, limit: int = MAX_PAYLOAD_BYTES) -> dict[str, JsonValue]:
+def to_json_object(value: object, name: str, limit: int | None = None) -> dict[str, JsonValue]:
     """Like `to_json_value`, for what must be an object at its top."""
     decoded = to_json_value(value, name, limit)
     if not isinstance(decoded, dict):
@@ -92,17 +92,27 @@ def copy_of(value: _Json) -> _Json:
 
 
 def reveal(value: object) -> object:
-    """The value with every pydantic secret in the clear, for the store and nothing else."""
+    """The value with every pydantic secret in the clear, for the store and nothing else.
+
+    What contains itself comes back as it is.
+    """
+    try:
+        return _revealed(value)
+    except RecursionError:
+        return value
+
+
+def _revealed(value: object) -> object:
     match value:
         case SecretStr() | SecretBytes():
             return value.get_secret_value()
         case BaseModel():
             named = {_input_name(key, field): getattr(value, key) for key, field in type(value).model_fields.items()}
-            return {key: reveal(item) for key, item in {**named, **(value.__pydantic_extra__ or {})}.items()}
+            return {key: _revealed(item) for key, item in {**named, **(value.__pydantic_extra__ or {})}.items()}
         case Mapping():
-            return {key: reveal(item) for key, item in value.items()}
+            return {key: _revealed(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [reveal(item) for item in value]
+            return [_revealed(item) for item in value]
         case _:
             return value
 
@@ -151,6 +161,9 @@ def _culprit(value: object, path: str, error: Exception, above: tuple[int, ...] 
         case BaseModel():
             children = [(f"{path}.{key}", getattr(value, key)) for key in type(value).model_fields]
         case Mapping():
+            for key in value:
+                if not _is_json({key: None}):
+                    return path, _bad_key(key)
             children = [(f"{path}.{key}", item) for key, item in value.items()]
         case list() | tuple() | set() | frozenset():
             children = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
@@ -164,3 +177,17 @@ def _culprit(value: object, path: str, error: Exception, above: tuple[int, ...] 
         except (PydanticSerializationError, ValueError, RecursionError) as cause:
             return _culprit(child, child_path, cause, (*above, id(value)))
     return path, str(error)
+
+
+def _is_json(value: object) -> bool:
+    try:
+        to_json(value)
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _bad_key(key: object) -> str:
+    if isinstance(key, str | bytes):
+        return f"its key {key!r} is not Unicode text"
+    return f"a key of it is {type(key).__name__}, and JSON's keys are text"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from spectra_bot.errors import SpectraError
@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """Where Slack's Web API is; a test points it at a stand-in."""
     allow_other_workspaces: bool = False
     """People of other workspaces (Slack Connect) may decide."""
+    max_payload: Annotated[ByteSize, Field(ge=1024, le=512 * 1024 * 1024)] = "4MiB"  # type: ignore[assignment]  # read
+    """The largest stored value: inputs, an output, a `once` result, data or notes; as `4MiB` or in bytes."""
     host: str = "127.0.0.1"
     """Where `serve` listens over HTTP."""
     port: Annotated[int, Field(ge=0, le=65535)] = 3000

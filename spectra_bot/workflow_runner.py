@@ -47,7 +47,7 @@ class WorkflowRunner:
             carries on only the runs that are started or steered here.
         read_only: look and change nothing; the file must be there.
         lease_s: an owner that has been silent for so many seconds has lost its runs.
-        max_payload_bytes: the largest stored value: inputs, an output, a question's data.
+        max_payload_bytes: the largest stored value: inputs, an output, a `once` result, data, notes.
 
     Raises:
         DefinitionError: a workflow's graph is wrong, or two workflows or handlers share a name.

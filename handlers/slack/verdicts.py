@@ -18,6 +18,7 @@ from spectra_bot import (
     InterruptStatus,
     InvalidAnswerError,
     NotAllowedError,
+    PayloadTooLargeError,
     Runner,
     may_decide,
 )
@@ -67,6 +68,9 @@ async def decide(
     except NotAllowedError as refused:
         logger.warning("answer refused: not allowed", extra=extra)
         return Verdict(told=not_allowed(refused.allowed), record=before)
+    except PayloadTooLargeError as refused:
+        logger.warning("answer refused: too large", extra=extra)
+        return Verdict(told=f"⚠️ Not recorded: {escaped_line(str(refused), 1_000)}", record=before)
     except AnswerError as refused:
         logger.info("answer refused: over", extra=extra)
         record = await runner.get_interrupt(request.id)

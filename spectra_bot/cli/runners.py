@@ -70,6 +70,7 @@ async def opened(
         handlers=handlers,
         listeners=listeners,
         read_only=read_only,
+        max_payload_bytes=call.settings.max_payload,
     )
     async with runner:
         try:

@@ -10,6 +10,7 @@ from spectra_bot.clock import Clock
 from spectra_bot.embedded.run_log import Propose
 from spectra_bot.errors import AmbiguousInterruptError, AnswerError, NotPendingError, RunFinishedError
 from spectra_bot.interrupts import InterruptResponse
+from spectra_bot.json_values import to_json_value
 from spectra_bot.machine import InterruptState, RunState, apply
 from spectra_bot.machine import events as e
 from spectra_bot.policy import judge
@@ -81,6 +82,17 @@ def propose_retry(by: str | None, clock: Clock) -> Propose:
         return [e.RunRetried(at=clock.now(), by=by)], None
 
     return propose
+
+
+def refuse_unstorable(response: InterruptResponse, limit: int) -> None:
+    """Stop at an answer that can't be stored, whoever gives it.
+
+    Raises:
+        InvalidJsonError: naming the path of the first value that JSON can't hold.
+        PayloadTooLargeError: with what is too large, the size and the limit.
+    """
+    to_json_value(response.data, "data of the answer", limit)
+    to_json_value(response.notes, "notes of the answer", limit)
 
 
 def is_overdue(interrupt: InterruptState, clock: Clock) -> bool:

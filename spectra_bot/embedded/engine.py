@@ -17,6 +17,7 @@ from spectra_bot.embedded.answers import (
     propose_expiry,
     propose_loss,
     propose_retry,
+    refuse_unstorable,
     the_one_pending,
 )
 from spectra_bot.embedded.deadlines import Deadlines
@@ -90,7 +91,7 @@ class EmbeddedEngine:
         pulse = Pulse(lease_s)
         self._max_payload_bytes = max_payload_bytes
         self._starting: set[asyncio.Task[str]] = set()
-        outbox = HandlerOutbox(handlers, store=store, clock=clock)
+        outbox = HandlerOutbox(handlers, store=store, clock=clock, max_payload_bytes=max_payload_bytes)
         self._holdings = Holdings(
             workflows=workflows,
             store=store,
@@ -207,7 +208,7 @@ class EmbeddedEngine:
     # Deciding and steering.
 
     async def answer(self, interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
-        encode(response.data, "data of the answer", self._max_payload_bytes)
+        refuse_unstorable(response, self._max_payload_bytes)
         run_id = await self._store.run_of(interrupt_id)
         if run_id is None:
             raise UnknownInterruptError(interrupt_id)
@@ -241,6 +242,7 @@ class EmbeddedEngine:
         return await self.wait(run_id)
 
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
+        encode(reason, "reason", self._max_payload_bytes)
         await self._propose(run_id, propose_cancel(by, reason, self._clock))
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
         with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled

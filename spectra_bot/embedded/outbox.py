@@ -11,7 +11,7 @@ from datetime import timedelta
 from pydantic import JsonValue
 
 from spectra_bot.clock import Clock, from_text, to_text
-from spectra_bot.embedded.answers import propose_answer
+from spectra_bot.embedded.answers import propose_answer, refuse_unstorable
 from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.views import result_of
 from spectra_bot.errors import AnswerError, DefinitionError, LeaseLostError, NotAllowedError
@@ -24,6 +24,7 @@ from spectra_bot.interrupts import (
     SettlesInterrupts,
     handler_name,
 )
+from spectra_bot.json_values import encode
 from spectra_bot.machine import Command, Conclude, Deliver, InterruptState, Redeliver, Settle, StaleEvent
 from spectra_bot.machine import events as e
 from spectra_bot.retry_policy import pause_s
@@ -46,10 +47,13 @@ class HandlerOutbox:
     A handler's error may carry `retry_after_s`, which is then the least pause.
     """
 
-    def __init__(self, handlers: Sequence[IInterruptHandler], *, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, handlers: Sequence[IInterruptHandler], *, store: Store, clock: Clock, max_payload_bytes: int
+    ) -> None:
         self.handlers: Mapping[str, IInterruptHandler] = {handler_name(handler): handler for handler in handlers}
         self._store = store
         self._clock = clock
+        self._limit = max_payload_bytes
 
     @property
     def names(self) -> Collection[str]:
@@ -170,6 +174,7 @@ class HandlerOutbox:
                 return
             case Delivered():
                 receipt = answer.receipt
+                encode(receipt, f"receipt of {name}", self._limit)
             case None:
                 pass
             case _:  # what a handler without types returns
@@ -183,6 +188,7 @@ class HandlerOutbox:
         """Store a handler's own answer, judged like anybody's; a refused one leaves the interrupt to people."""
         responder = answer.responder or f"handler:{name}"
         given = answer.model_copy(update={"responder": responder, "interrupt_id": interrupt_id})
+        refuse_unstorable(given, self._limit)
         try:
             await run.submit(propose_answer(interrupt_id, given, self._clock))
         except NotAllowedError as refused:

@@ -18,12 +18,14 @@ from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
 from spectra_bot.embedded import LEASE_S
 from spectra_bot.embedded.engine import GRACE_S
+from spectra_bot.embedded.execution import MAX_ERROR
 from spectra_bot.embedded.time_limit import CLEAN_UP_S
 from spectra_bot.interrupts import MAX_OPTIONS
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
 from spectra_bot.machine.apply import MAX_VISITS
 from spectra_bot.machine.endings import MAX_CRASHES
 from spectra_bot.settings import Settings
+from spectra_bot.store.faults import BUSY_TIMEOUT_S
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
@@ -134,6 +136,8 @@ def test_limits_are_as_the_readme_tells_them() -> None:
     assert f"grow from {policy.first_pause.seconds} second to {policy.longest_pause.seconds // 60} minutes" in said
     assert f"has {CLEAN_UP_S:.0f} seconds to clean up" in said
     assert f"has at most {MAX_PAYLOAD_BYTES / 2**20:.0f} MiB" in said
+    assert f"A stored error has at most {MAX_ERROR:,} characters" in said
+    assert f"a change waits up to {BUSY_TIMEOUT_S:.0f} seconds" in said
     assert f"a question up to {MAX_OPTIONS} options" in said
     assert InterruptRequest(reason="x" * 3_000)
     with pytest.raises(ValidationError):

@@ -106,3 +106,18 @@ def test_unknown_variables_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRA_WORKFLOW", "x.py")
 
     assert Settings.unknown_names() == ["SPECTRA_WORKFLOW"]
+
+
+@pytest.mark.parametrize(("text", "size"), [("4096", 4096), ("16MiB", 16 * 2**20), ("2 kB", 2000)])
+def test_payload_limit_takes_bytes_and_units(text: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_MAX_PAYLOAD", text)
+
+    assert Settings.load().max_payload == size
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "10", "1TiB"])
+def test_payload_limit_that_does_not_fit_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_MAX_PAYLOAD", text)
+
+    with pytest.raises(SettingsError, match="SPECTRA_MAX_PAYLOAD: "):
+        Settings.load()
