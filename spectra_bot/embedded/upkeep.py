@@ -51,6 +51,8 @@ class Upkeep:
         self._recover = recover
         self._deadlines = deadlines
         self._reconcile = reconcile
+        self._seen_lapses = 0
+        """Kept here, for a look that the store stops begins anew and must not take a lapse for seen."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -88,7 +90,6 @@ class Upkeep:
 
     async def _look_around(self) -> None:
         version = -1
-        lapses = self._pulse.lapses
         looked = scanned = self._clock.monotonic()
         while True:
             behind = self._clock.monotonic() - looked > SCAN_S  # so long took the last look, or the clock was moved
@@ -96,9 +97,10 @@ class Upkeep:
             looked = self._clock.monotonic()
             if not self._pulse.is_fresh(self._clock.monotonic(), 1 / 2):
                 await self._beat()
-            if self._pulse.lapses != lapses:
-                lapses = self._pulse.lapses
-                logger.warning("process stood still, or could not write, for long", extra={"lapses": lapses})
+            if self._pulse.lapses != self._seen_lapses:
+                self._seen_lapses = self._pulse.lapses
+                extra = {"lapses": self._seen_lapses}
+                logger.warning("process stood still, or could not write, for long", extra=extra)
                 for run in self._holdings.all_here():
                     run.note()
             newest = await self._store.data_version()

@@ -19,7 +19,7 @@ def in_words(error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_BUSY:
             said = "another program has kept it locked for too long, so nothing was stored; end that one and try again"
         case sqlite3.SQLITE_READONLY:
-            said = "it can't be written to; make the file and its folder writable for this user"
+            said = "it can't be written to; let this user read and write the file and its folder"
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             said = (
                 "it can't be opened; this user needs to read and write the file, its folder and what stands beside it"
