@@ -137,7 +137,7 @@ def test_limits_are_as_the_readme_tells_them() -> None:
     assert f"has {CLEAN_UP_S:.0f} seconds to clean up" in said
     assert f"has at most {MAX_PAYLOAD_BYTES / 2**20:.0f} MiB" in said
     assert f"A stored error has at most {MAX_ERROR:,} characters" in said
-    assert f"a change waits up to {BUSY_TIMEOUT_S:.0f} seconds" in said
+    assert f"a change waits for {BUSY_TIMEOUT_S:.0f} seconds, a minute at most" in said
     assert f"a question up to {MAX_OPTIONS} options" in said
     assert InterruptRequest(reason="x" * 3_000)
     with pytest.raises(ValidationError):
