@@ -32,7 +32,7 @@ SpectraError
 ├── SettingsError               a setting is missing or can't be used; stands in settings.py
 └── ReleaseError                the demo's folders can't be released as they are; stands in demo/folders.py
 
-What Slack adds to it is drawn in handlers/slack/errors.py.
+What Slack adds to it is drawn in handlers/slack/errors.py, what a queue adds in handlers/queue/errors.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The trees at the top of the two errors modules hold every error, each under its parent."""
+"""The trees at the top of the three errors modules hold every error, each under its parent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+import handlers.queue
+import handlers.queue.errors
 import handlers.slack
 import handlers.slack.errors
 import spectra_bot
@@ -48,8 +50,9 @@ def defined(package: ModuleType, root: type[SpectraError]) -> set[tuple[str, str
     [
         (spectra_bot, errors, SpectraError),
         (handlers.slack, handlers.slack.errors, handlers.slack.errors.SlackError),
+        (handlers.queue, handlers.queue.errors, handlers.queue.errors.QueueError),
     ],
-    ids=["spectra_bot", "slack"],
+    ids=["spectra_bot", "slack", "queue"],
 )
 def test_tree_holds_every_error_under_its_parent(
     package: ModuleType, module: ModuleType, root: type[SpectraError]
