@@ -1,6 +1,6 @@
-"""Puts the parts together: the one module here that knows handlers, and through them Slack.
+"""Puts the parts together: the one module here that knows handlers, and through them Slack and Redis.
 
-What it needs is imported when it is called, so that a command which asks nobody does not wait for Slack's libraries.
+What it needs is imported when it is called, so that a command which asks nobody does not wait for their libraries.
 """
 
 from __future__ import annotations
@@ -8,23 +8,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from spectra_bot.collector import settle_in
+from spectra_bot.errors import SpectraError
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
+from spectra_bot.runner import Runner
 from spectra_bot.runs import Listener
-from spectra_bot.settings import Settings, SettingsError, SlackAccess
+from spectra_bot.settings import Settings, SettingsError
 from spectra_bot.workflow import Workflow
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from slack_bolt.async_app import AsyncApp
 
     from handlers.console import ConsoleHandler
+    from handlers.queue import Queue
     from spectra_bot import WorkflowRunner
 
 
@@ -87,16 +91,29 @@ def cli_identity() -> str:
     return identity()
 
 
-@contextlib.asynccontextmanager
-async def slack_handlers(settings: Settings) -> AsyncIterator[list[IInterruptHandler]]:
-    """The handler that asks in Slack, where a bot token is set; without one, none."""
-    if settings.slack_bot_token is None:
-        yield []
-        return
-    from handlers.slack import SlackApprovalHandler, open_client  # noqa: PLC0415
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """Where people are asked, and how their answers come in."""
 
-    async with open_client(settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url) as client:
-        yield [SlackApprovalHandler(client, default_channel=settings.channel)]
+    handler: IInterruptHandler
+    listen: Callable[[Runner], AbstractAsyncContextManager[str]]
+    """Takes answers to this runner while the block lasts; yields where, in words. A SettingsError says what to do."""
+
+
+@contextlib.asynccontextmanager
+async def handlers_elsewhere(settings: Settings) -> AsyncIterator[list[IInterruptHandler]]:
+    """The handlers that ask elsewhere than in this terminal: Slack where a bot token is set, a queue where its address.
+
+    Raises:
+        SettingsError: the queue can't be set up.
+    """
+    async with AsyncExitStack() as stack:
+        found: list[IInterruptHandler] = []
+        if settings.slack_bot_token is not None:
+            found.append((await stack.enter_async_context(_slack(settings, settings.slack_bot_token))).handler)
+        if settings.redis_url is not None:
+            found.append((await stack.enter_async_context(_queue(settings, settings.redis_url))).handler)
+        yield found
 
 
 async def check_slack(settings: Settings) -> list[tuple[bool, str]]:
@@ -112,9 +129,20 @@ async def check_slack(settings: Settings) -> list[tuple[bool, str]]:
     return [(finding.is_fine, finding.text) for finding in dict.fromkeys(found)]
 
 
+async def check_queue(settings: Settings, url: SecretStr) -> tuple[bool, str]:
+    """What Redis says: whether it is fine, and in words."""
+    try:
+        async with _opened_queue(settings, url) as queue:
+            from handlers.queue import check_queue as check  # noqa: PLC0415
+
+            return True, await check(queue)
+    except SpectraError as error:
+        return False, str(error)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What `serve` runs: a runner that carries everything on, and Slack in front of it."""
+    """What `serve` runs: a runner that carries everything on, with Slack, a queue or both in front of it."""
 
     settings: Settings
     workflows: Sequence[Workflow]
@@ -126,44 +154,98 @@ class Service:
             ready: told what it listens on, once it does.
 
         Raises:
-            SettingsError: Slack refuses a token, or the port is taken; says what to do.
+            SettingsError: Slack or Redis refuses us, or the port is taken; says what to do.
         """
-        from handlers.slack import SlackApprovalHandler, SlackSetupError, build_slack_app, open_client  # noqa: PLC0415
+        settings = self.settings
+        async with AsyncExitStack() as stack:
+            surfaces: list[Surface] = []
+            if settings.serves_slack:
+                surfaces.append(await stack.enter_async_context(_slack(settings, settings.slack().bot_token)))
+            if settings.redis_url is not None:
+                surfaces.append(await stack.enter_async_context(_queue(settings, settings.redis_url)))
+            handlers = [surface.handler for surface in surfaces]
+            runner = make_runner(
+                settings.db,
+                workflows=self.workflows,
+                handlers=handlers,
+                recover=True,
+                max_payload_bytes=settings.max_payload,
+            )
+            await stack.enter_async_context(runner)
+            places = [await stack.enter_async_context(surface.listen(runner)) for surface in surfaces]
+            settle_in()
+            ready(" and ".join(places))
+            await stop.wait()
 
-        settings, access = self.settings, self.settings.slack()
-        try:
-            async with open_client(access.bot_token.get_secret_value(), base_url=settings.slack_api_url) as client:
-                handler = SlackApprovalHandler(client, default_channel=settings.channel)
-                runner = make_runner(
-                    settings.db,
-                    workflows=self.workflows,
-                    handlers=[handler],
-                    recover=True,
-                    max_payload_bytes=settings.max_payload,
-                )
-                secret = access.signing_secret.get_secret_value() if access.signing_secret else None
-                async with runner:
-                    app = build_slack_app(
-                        runner,
-                        handler,
-                        client=client,
-                        signing_secret=secret,
-                        allow_other_workspaces=settings.allow_other_workspaces,
-                    )
-                    async with self._listening(app, access) as where:
-                        settle_in()
-                        ready(where)
-                        await stop.wait()
-        except SlackSetupError as error:
-            raise SettingsError(str(error)) from error
 
-    @contextlib.asynccontextmanager
-    async def _listening(self, app: AsyncApp, access: SlackAccess) -> AsyncIterator[str]:
-        from handlers.slack import serve_http, serve_socket  # noqa: PLC0415
+@contextlib.asynccontextmanager
+async def _slack(settings: Settings, bot_token: SecretStr) -> AsyncIterator[Surface]:
+    from handlers.slack import (  # noqa: PLC0415
+        SlackApprovalHandler,
+        SlackSetupError,
+        build_slack_app,
+        open_client,
+        serve_http,
+        serve_socket,
+    )
 
-        if access.app_token is not None:
-            async with serve_socket(app, access.app_token.get_secret_value()):
-                yield "Slack's Socket Mode"
-        else:
-            async with serve_http(app, host=self.settings.host, port=self.settings.port) as server:
-                yield server.url
+    async with open_client(bot_token.get_secret_value(), base_url=settings.slack_api_url) as client:
+        handler = SlackApprovalHandler(client, default_channel=settings.channel)
+
+        @contextlib.asynccontextmanager
+        async def listen(runner: Runner) -> AsyncIterator[str]:
+            access = settings.slack()
+            app = build_slack_app(
+                runner,
+                handler,
+                client=client,
+                signing_secret=access.signing_secret.get_secret_value() if access.signing_secret else None,
+                allow_other_workspaces=settings.allow_other_workspaces,
+            )
+            try:
+                if access.app_token is not None:
+                    async with serve_socket(app, access.app_token.get_secret_value()):
+                        yield "Slack's Socket Mode"
+                else:
+                    async with serve_http(app, host=settings.host, port=settings.port) as server:
+                        yield server.url
+            except SlackSetupError as error:
+                raise SettingsError(str(error)) from error
+
+        yield Surface(handler=handler, listen=listen)
+
+
+@contextlib.asynccontextmanager
+async def _queue(settings: Settings, url: SecretStr) -> AsyncIterator[Surface]:
+    async with _opened_queue(settings, url) as queue:
+        from handlers.queue import QueueHandler, QueueSetupError, serve_queue  # noqa: PLC0415
+
+        @contextlib.asynccontextmanager
+        async def listen(runner: Runner) -> AsyncIterator[str]:
+            try:
+                async with serve_queue(runner, queue, trusts_names=settings.redis_trusts_names):
+                    yield f"the stream {queue.streams.answers} of Redis at {queue.where}"
+            except QueueSetupError as error:
+                raise SettingsError(str(error)) from error
+
+        yield Surface(handler=QueueHandler(queue), listen=listen)
+
+
+@contextlib.asynccontextmanager
+async def _opened_queue(settings: Settings, url: SecretStr) -> AsyncIterator[Queue]:
+    try:
+        from handlers.queue import QueueSetupError, Streams, open_queue  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise SettingsError(
+            "SPECTRA_REDIS_URL is set, and the package redis is not installed: pip install 'spectra-bot[redis]'"
+        ) from error
+    try:
+        streams = Streams(
+            requests=settings.redis_requests, answers=settings.redis_answers, set_aside=settings.redis_set_aside
+        )
+        async with open_queue(url.get_secret_value(), streams=streams) as queue:
+            yield queue
+    except QueueSetupError as error:
+        raise SettingsError(str(error)) from error

@@ -65,6 +65,16 @@ class Settings(BaseSettings):
     """People of other workspaces (Slack Connect) may decide."""
     max_payload: Annotated[ByteSize, Field(ge=1024, le=512 * 1024 * 1024)] = "4MiB"  # type: ignore[assignment]  # read
     """The largest stored value: inputs, an output, a `once` result, data or notes; as `4MiB` or in bytes."""
+    redis_url: SecretStr | None = None
+    """The Redis of the queue, redis://USER:PASSWORD@HOST:PORT; without it there is no queue."""
+    redis_requests: str = "spectra:requests"
+    """The stream where questions go out."""
+    redis_answers: str = "spectra:answers"
+    """The stream where answers come in; its name is part of who gave them."""
+    redis_set_aside: str = "spectra:set-aside"
+    """The stream where refused answers go."""
+    redis_trusts_names: bool = False
+    """An answer from the queue may say who decided; whoever may write there is believed."""
     host: str = "127.0.0.1"
     """Where `serve` listens over HTTP."""
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
@@ -120,6 +130,11 @@ class Settings(BaseSettings):
     def has_slack(self) -> bool:
         """Something of Slack is set, so it is meant to work."""
         return any((self.slack_bot_token, self.slack_app_token, self.slack_signing_secret))
+
+    @property
+    def serves_slack(self) -> bool:
+        """`serve` needs Slack: it is set, or nothing else is to serve."""
+        return self.has_slack or self.redis_url is None
 
     def slack_problems(self) -> list[str]:
         """What stands between these settings and Slack, a line each."""

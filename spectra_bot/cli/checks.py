@@ -56,6 +56,7 @@ async def findings(settings: Settings, *, bad_settings: Sequence[str] = ()) -> l
     """
     found = [*_settings(bad_settings), await _database(settings.db), *_workflows(settings.workflows), _installation()]
     found += await _slack(settings)
+    found.append(await _queue(settings))
     return found
 
 
@@ -160,6 +161,13 @@ def _channel(settings: Settings) -> Finding:
     if settings.channel:
         return _ok("slack", f"a question that names no channel goes to {settings.channel}")
     return _off("slack", "SPECTRA_CHANNEL is not set, so each workflow or request names its channel")
+
+
+async def _queue(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        return _off("queue", "SPECTRA_REDIS_URL is not set, so questions go to no queue")
+    is_fine, said = await app.check_queue(settings, settings.redis_url)
+    return _ok("queue", said) if is_fine else _problem("queue", said)
 
 
 def _ok(subject: str, said: str) -> Finding:

@@ -59,7 +59,7 @@ def demo(call: Call, answer: str | None, source: Path | None, target: Path | Non
             await _decide(runner, run_id, answer)
         return run_id
 
-    session = Session(call=call, loaded=Loaded(workflows=(release,), places=(PLACE,)), asks_slack=False)
+    session = Session(call=call, loaded=Loaded(workflows=(release,), places=(PLACE,)), asks_elsewhere=False)
     result = asyncio.run(session.work(begin, creates=True, asks=answer is None))
     _tell_what_changed(call, result, target, before)
     end_with(result)

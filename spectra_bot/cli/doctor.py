@@ -21,7 +21,7 @@ from spectra_bot.redact import redact
 def doctor(call: Call) -> None:
     """Check the setup, with what to do about each problem.
 
-    Settings, database, workflows, installation and Slack; ends with 1 if something is wrong.
+    Settings, database, workflows, installation, Slack and queue; ends with 1 if something is wrong.
     """
     found = asyncio.run(findings(call.settings, bad_settings=call.bad_settings))
     if call.as_json:

@@ -1,4 +1,4 @@
-"""`serve`: answer Slack, and carry on every run that has no live owner."""
+"""`serve`: answer Slack and the queue, and carry on every run that has no live owner."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from spectra_bot.cli.runners import refuse_missing_folder
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 takes a free one. [SPECTRA_PORT, 3000]")
 @with_call
 def serve(call: Call, host: str | None, port: int | None) -> None:
-    """Run the bot: answer Slack, and carry runs on.
+    """Run the bot: answer Slack, a queue or both, and carry runs on.
 
-    Over Socket Mode where SLACK_APP_TOKEN is set, else over HTTP with SLACK_SIGNING_SECRET.
+    Slack over Socket Mode where SLACK_APP_TOKEN is set, else over HTTP with SLACK_SIGNING_SECRET. A queue where
+    SPECTRA_REDIS_URL is set, without Slack too.
 
     Every run in the database that no live process owns is carried on. SIGTERM and Ctrl-C stop it cleanly.
     """
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = call.settings.model_copy(update=given)
-    settings.slack()
+    if settings.serves_slack:
+        settings.slack()
     refuse_missing_folder(settings.db)
     loaded = call.load()
     if not loaded.workflows:

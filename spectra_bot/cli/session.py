@@ -14,6 +14,7 @@ from spectra_bot.cli.outcome import tell
 from spectra_bot.cli.output import has_terminal, stderr
 from spectra_bot.cli.progress import Progress
 from spectra_bot.cli.runners import opened
+from spectra_bot.interrupts import IInterruptHandler
 from spectra_bot.loading import Loaded
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult
@@ -25,8 +26,8 @@ class Session:
 
     call: Call
     loaded: Loaded
-    asks_slack: bool = True
-    """Where Slack's token is set, questions go there first."""
+    asks_elsewhere: bool = True
+    """Where Slack or a queue is set up, questions go there first."""
 
     @property
     def commands(self) -> CommandsToType:
@@ -54,12 +55,14 @@ class Session:
             )
             prompt = app.make_terminal_handler(terminal)
         async with AsyncExitStack() as stack:
-            slack = await stack.enter_async_context(app.slack_handlers(self.call.settings)) if self.asks_slack else []
+            elsewhere: list[IInterruptHandler] = []
+            if self.asks_elsewhere:
+                elsewhere = await stack.enter_async_context(app.handlers_elsewhere(self.call.settings))
             runner = await stack.enter_async_context(
                 opened(
                     self.call,
                     workflows=self.loaded.workflows,
-                    handlers=[*slack, *([prompt] if prompt else [])],
+                    handlers=[*elsewhere, *([prompt] if prompt else [])],
                     listeners=[progress, follower],
                     creates=creates,
                 )

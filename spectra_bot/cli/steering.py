@@ -41,8 +41,8 @@ def answer(call: Call, interrupt: str, option: str, note: str | None, data: str 
 
     async def work() -> RunResult | None:
         async with (
-            app.slack_handlers(call.settings) as slack,
-            opened(call, workflows=loaded.workflows, handlers=slack) as runner,
+            app.handlers_elsewhere(call.settings) as elsewhere,
+            opened(call, workflows=loaded.workflows, handlers=elsewhere) as runner,
         ):
             request = (await runner.get_interrupt(interrupt)).request
             commands = CommandsToType(db=call.settings.db, places=loaded.places)
@@ -79,8 +79,8 @@ def cancel(call: Call, run_id: str, reason: str) -> None:
 
     async def work() -> None:
         async with (
-            app.slack_handlers(call.settings) as slack,
-            opened(call, workflows=loaded.workflows, handlers=slack) as runner,
+            app.handlers_elsewhere(call.settings) as elsewhere,
+            opened(call, workflows=loaded.workflows, handlers=elsewhere) as runner,
         ):
             result = await runner.cancel(run_id, by=app.cli_identity(), reason=reason)
             commands = CommandsToType(db=call.settings.db, places=loaded.places)
