@@ -212,7 +212,9 @@ class HandlerOutbox:
             told = {"notes": notes, "superseded_by": interrupt.superseded_by}
             response = interrupt.response.model_copy(update=told)
             await handler.settle(interrupt.request, response, receipt)
-        settled = e.InterruptSettled(at=self._clock.now(), interrupt_id=interrupt_id, handler=name)
+        settled = e.InterruptSettled(
+            at=self._clock.now(), interrupt_id=interrupt_id, handler=name, superseded_by=interrupt.superseded_by
+        )
         await run.keep(settled)
 
     async def _conclude(self, run: OwnedRun, interrupt_id: str, name: str) -> None:

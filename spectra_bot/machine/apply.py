@@ -77,9 +77,12 @@ def apply(state: RunState, event: e.Event) -> RunState:
             interrupt = _pending(state, event.interrupt_id)
             return _close(state, interrupt, timed_out(interrupt, event.at), event.at)
         case e.InterruptSettled():
-            before = _interrupt(state, event.interrupt_id).deliveries.get(event.handler)
+            interrupt = _interrupt(state, event.interrupt_id)
+            before = interrupt.deliveries.get(event.handler)
             if before is None or before.settled:
                 raise StaleEvent("settled already")
+            if event.superseded_by != interrupt.superseded_by:
+                return state  # its question changed meanwhile, and people are yet to be told
             return _deliver(state, event.interrupt_id, event.handler, replace(before, settled_at=event.at), event.at)
         case e.OnceStored():
             node = _node(state, event.step, event.visit, *Phase)

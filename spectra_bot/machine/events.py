@@ -166,6 +166,8 @@ class InterruptSettled:
     at: datetime
     interrupt_id: str
     handler: str
+    superseded_by: str | None = None
+    """The interrupt that people were told to answer instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

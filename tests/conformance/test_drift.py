@@ -97,10 +97,12 @@ async def test_question_that_stood_still_once_may_change_again(open_runner: Open
 
 
 class Board:
-    """A handler that keeps what it was told of each question's end."""
+    """A handler that keeps what it was told of each question's end; it can be held up in showing it."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str | None]] = []
+        self.shows = asyncio.Event()
+        self.shows.set()
 
     async def handle(self, request: InterruptRequest) -> Delivered:
         return Delivered({"place": request.id})
@@ -109,6 +111,7 @@ class Board:
         self, _request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
     ) -> None:
         self.told.append((str(receipt["place"]), response.status, response.superseded_by))
+        await self.shows.wait()
 
     async def wait_for(self, told: tuple[str, str, str | None]) -> None:
         async with asyncio.timeout(5):
@@ -116,7 +119,8 @@ class Board:
                 await asyncio.sleep(0.01)
 
 
-async def test_message_of_an_answer_that_counts_no_more_is_told_so(open_runner: OpenRunner) -> None:
+@pytest.mark.parametrize("is_slow", [False, True])
+async def test_message_of_an_answer_that_counts_no_more_is_told_so(open_runner: OpenRunner, is_slow: bool) -> None:
     replicas = [2, 3]  # the plan that is shown, and that which the step then makes
     workflow = Workflow("drift")
 
@@ -131,7 +135,10 @@ async def test_message_of_an_answer_that_counts_no_more_is_told_so(open_runner: 
     runner = await open_runner(workflow, handlers=[board])
     asked = await runner.run("drift")
     [first] = asked.pending
+    if is_slow:
+        board.shows.clear()
     [second] = (await runner.resume(asked.run_id, first.answer("approve"))).pending
+    board.shows.set()
 
     await board.wait_for((first.id, "approved", second.id))
     with pytest.raises(NotPendingError, match=f"answer {second.id} instead"):
