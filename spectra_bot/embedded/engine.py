@@ -231,7 +231,7 @@ class EmbeddedEngine:
         return stored
 
     async def resume(self, run_id: str, response: InterruptResponse) -> RunResult:
-        encode(response.data, "data of the answer", self._max_payload_bytes)
+        refuse_unstorable(response, self._max_payload_bytes)
         known = await self._holdings.load(run_id)
         interrupt_id = response.interrupt_id
         if interrupt_id is None:

@@ -54,14 +54,14 @@ async def test_copy_is_of_one_moment_while_another_connection_writes(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backing_up, "PAGES_A_STEP", 4)
-    other = sqlite3.connect(filled, isolation_level=None)
+    other = sqlite3.connect(filled, isolation_level=None, check_same_thread=False)
     said: list[tuple[int, int]] = []
 
     def write(done: int, total: int) -> None:
         said.append((done, total))
         other.execute("update runs set error = ?", (str(done),))
 
-    made = back_up(filled, tmp_path / "copy.db", progress=write)
+    made = await asyncio.to_thread(back_up, filled, tmp_path / "copy.db", progress=write)
 
     other.close()
     copy = sqlite3.connect(tmp_path / "copy.db")
@@ -78,14 +78,14 @@ async def test_copy_is_one_private_file_and_nothing_is_left_beside_it(filled: Pa
     folder.mkdir()
     previous = os.umask(0)
     try:
-        made = back_up(filled, folder / "copy.db")
+        made = await asyncio.to_thread(back_up, filled, folder / "copy.db")
     finally:
         os.umask(previous)
 
     assert [file.name for file in folder.iterdir()] == ["copy.db"]
     assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
     assert made.size_bytes == made.path.stat().st_size
-    assert find_damage(made.path) == []
+    assert await asyncio.to_thread(find_damage, made.path) == []
 
 
 async def test_run_at_work_in_the_original_goes_on_in_the_copy_at_once(database: Path, tmp_path: Path) -> None:
@@ -124,11 +124,11 @@ async def test_other_files_are_not_replaced_unless_that_is_meant(filled: Path, t
     other.write_text("dear Ada")
 
     with pytest.raises(StoreError, match="it is there already; name another file, or replace it with --force"):
-        back_up(filled, other)
+        await asyncio.to_thread(back_up, filled, other)
     assert other.read_text() == "dear Ada"
-    back_up(filled, other, overwrites=True)
+    await asyncio.to_thread(back_up, filled, other, overwrites=True)
 
-    assert find_damage(other) == []
+    assert await asyncio.to_thread(find_damage, other) == []
 
 
 @pytest.mark.parametrize("name", ["spectra.db", "link.db", "spectra.db-wal", "spectra.db-shm"])
@@ -138,7 +138,7 @@ async def test_database_itself_is_never_the_target(filled: Path, name: str) -> N
         filled.with_name(name).hardlink_to(filled)
 
     with pytest.raises(StoreError, match=r"the database itself; name another file"):
-        back_up(filled, filled.with_name(name), overwrites=True)
+        await asyncio.to_thread(back_up, filled, filled.with_name(name), overwrites=True)
 
     assert filled.read_bytes() == before
 
@@ -147,7 +147,7 @@ async def test_file_that_may_be_in_use_is_not_replaced(filled: Path, tmp_path: P
     (tmp_path / "used.db-wal").touch()
 
     with pytest.raises(StoreError, match=r"used\.db-wal stands beside it"):
-        back_up(filled, tmp_path / "used.db", overwrites=True)
+        await asyncio.to_thread(back_up, filled, tmp_path / "used.db", overwrites=True)
 
 
 async def test_damaged_database_gives_no_backup_and_says_so(filled: Path, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ async def test_damaged_database_gives_no_backup_and_says_so(filled: Path, tmp_pa
     (folder / "copy.db").write_text("yesterday's")
 
     with pytest.raises(StoreError, match="not made, for the database is damaged"):
-        back_up(filled, folder / "copy.db", overwrites=True)
+        await asyncio.to_thread(back_up, filled, folder / "copy.db", overwrites=True)
 
     assert [(file.name, file.read_text()) for file in folder.iterdir()] == [("copy.db", "yesterday's")]
 
@@ -173,6 +173,6 @@ async def test_backup_that_is_stopped_leaves_nothing(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        back_up(filled, folder / "copy.db", progress=stop)
+        await asyncio.to_thread(back_up, filled, folder / "copy.db", progress=stop)
 
     assert list(folder.iterdir()) == []

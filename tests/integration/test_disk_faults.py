@@ -190,7 +190,7 @@ async def test_everything_acked_is_there_after_a_process_ended_on_a_full_disk(
             await first.answer(runs[1].id, runs[1].answer("approve", notes=LARGE))
     await fault.end(first) if isinstance(fault, Failing) else None
 
-    assert find_damage(database) == []
+    assert await asyncio.to_thread(find_damage, database) == []
     async with WorkflowRunner(workflows=[plant.workflow], database=str(database), lease_s=LEASE_S) as second:
         rejected = await second.get(runs[0].run_id)
         waiting = await second.list_pending()
@@ -226,18 +226,17 @@ async def test_click_on_a_failing_disk_is_told_that_it_was_not_recorded(database
 
 async def test_run_taken_over_while_nothing_can_be_stored_goes_on_afterwards(tmp_path: Path) -> None:
     database = restored(KEPT[-1], tmp_path)
-    world = World()
-    async with WorkflowRunner(workflows=workflows(world), database=str(database), recover=False) as runner:
-        refuse = "create temp trigger refuse before insert on events begin select raise(abort, 'no room'); end"
-        await on_connection(runner, lambda c: c.execute(refuse))
-        waiting = asyncio.create_task(runner.wait("running", over=True))
-        await asyncio.wait([waiting], timeout=0.3)
-        assert not waiting.done()
+    refusing = sqlite3.connect(database, isolation_level=None)
+    refusing.execute("create trigger refuse before insert on events begin select raise(abort, 'no room'); end")
+    async with WorkflowRunner(workflows=workflows(World()), database=str(database)) as runner:
+        with pytest.raises(StoreError, match="no room"):
+            await runner.wait("running")
 
-        await on_connection(runner, lambda c: c.execute("drop trigger refuse"))
-        done = await asyncio.wait_for(waiting, TIMEOUT_S)
-
-    assert done.status is RunStatus.COMPLETED
+        refusing.execute("drop trigger refuse")
+        refusing.close()
+        async with asyncio.timeout(TIMEOUT_S):
+            while (await runner.get("running")).status is not RunStatus.COMPLETED:  # without being asked for
+                await asyncio.sleep(0.01)
 
 
 async def test_change_waits_for_another_programs_transaction(
@@ -368,7 +367,7 @@ async def test_log_that_ends_in_what_was_never_acked_is_read_to_what_was(
     assert [record.response.responder for record in rejected.interrupts if record.response] == ["cli:ada"]
     assert [request.id for request in waiting] == [second_asked.id]
     assert done.status is RunStatus.COMPLETED
-    assert find_damage(crashed / "spectra.db") == []
+    assert await asyncio.to_thread(find_damage, crashed / "spectra.db") == []
 
 
 def write_more(database: Path, request: InterruptRequest, *, commits: bool, copy: Callable[[], object]) -> None:

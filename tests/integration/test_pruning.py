@@ -85,9 +85,11 @@ async def test_what_ended_later_or_otherwise_stays(database: Path) -> None:
         await decide(runner, "young")
 
     hour_ago = clock.now() - timedelta(hours=1)
-    trial = prune(database, ended_before=hour_ago, is_trial=True)
+    trial = await asyncio.to_thread(prune, database, ended_before=hour_ago, is_trial=True)
     kept = rows(database)["runs"]
-    pruned = prune(database, ended_before=hour_ago, statuses=[RunStatus.COMPLETED, RunStatus.RUNNING])
+    pruned = await asyncio.to_thread(
+        prune, database, ended_before=hour_ago, statuses=[RunStatus.COMPLETED, RunStatus.RUNNING]
+    )
 
     assert trial.runs == {RunStatus.COMPLETED: 1, RunStatus.FAILED: 1}
     assert kept == {"old", "old-rejected", "young"}
@@ -104,7 +106,7 @@ async def test_process_that_holds_a_pruned_run_says_that_there_is_no_such_run(da
         [request] = asked.pending
         await decide(runner, "gone", "reject")
         async with asyncio.timeout(10):
-            while not prune(database, ended_before=clock.now() + YEAR).runs:
+            while not (await asyncio.to_thread(prune, database, ended_before=clock.now() + YEAR)).runs:
                 await asyncio.sleep(0.01)
 
         with pytest.raises(RunNotFoundError):
@@ -128,7 +130,7 @@ async def test_graph_goes_with_its_last_run_and_comes_back_with_the_next(databas
         await runner.run("asking", run_id="first")
         await runner.run("longer", run_id="other")
         await decide(runner, "first")
-        pruned = prune(database, ended_before=(await runner.get("first")).updated_at + YEAR)
+        pruned = await asyncio.to_thread(prune, database, ended_before=(await runner.get("first")).updated_at + YEAR)
         await runner.run("asking", run_id="second")
     changed = [asking("asking", "new"), asking("longer", "more", "new")]
     async with WorkflowRunner(workflows=changed, database=str(database)) as runner:
@@ -145,14 +147,14 @@ async def test_others_get_their_turn_between_two_batches(database: Path) -> None
             await runner.run("asking", run_id=f"r-{number}")
             await decide(runner, f"r-{number}")
         newest = (await runner.get("r-59")).updated_at
-    other = sqlite3.connect(database, isolation_level=None, timeout=0)
+    other = sqlite3.connect(database, isolation_level=None, timeout=0, check_same_thread=False)
     kept: list[int] = []
 
     def write(_seconds: float) -> None:
         other.execute("update runs set noted = 0")
         kept.extend(other.execute("select count(*) from runs").fetchone())
 
-    pruned = prune(database, ended_before=newest + YEAR, pause=write)
+    pruned = await asyncio.to_thread(prune, database, ended_before=newest + YEAR, pause=write)
 
     other.close()
     assert pruned.runs == {RunStatus.COMPLETED: 60}
@@ -166,12 +168,12 @@ async def test_run_that_is_set_going_again_meanwhile_is_left_alone(database: Pat
             await runner.run("asking", run_id=f"r-{number:02}")
             await decide(runner, f"r-{number:02}", "reject")
         newest = (await runner.get("r-39")).updated_at
-    other = sqlite3.connect(database, isolation_level=None)
+    other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
 
     def retry(_seconds: float) -> None:
         other.execute("update runs set status = 'running', is_open = 1 where run_id = 'r-39'")
 
-    pruned = prune(database, ended_before=newest + YEAR, pause=retry)
+    pruned = await asyncio.to_thread(prune, database, ended_before=newest + YEAR, pause=retry)
 
     other.close()
     assert pruned.runs == {RunStatus.FAILED: 39}
@@ -186,7 +188,7 @@ async def test_vacuum_makes_the_file_smaller(database: Path) -> None:
         newest = (await runner.get("r-39")).updated_at
     before = database.stat().st_size
 
-    pruned = prune(database, ended_before=newest + YEAR, statuses=OVER, vacuums=True)
+    pruned = await asyncio.to_thread(prune, database, ended_before=newest + YEAR, statuses=OVER, vacuums=True)
 
     assert pruned.free_bytes == 0
     assert database.stat().st_size == pruned.size_bytes < before / 2

@@ -151,7 +151,7 @@ async def test_damaged_run_does_not_hold_up_the_others(ours: Path) -> None:
     assert len(readable) == RUNS - 1
 
 
-async def test_file_whose_maker_died_at_once_is_ours(path: Path) -> None:
+def test_file_whose_maker_died_at_once_is_ours(path: Path) -> None:
     made = path.with_name("made.db")
     first = open_database(str(made)).conn
     for end in ("", "-wal"):
