@@ -143,7 +143,7 @@ class UnknownInterruptError(AnswerError):
 
 
 class AlreadyAnsweredError(AnswerError):
-    """Someone was first."""
+    """Someone was first; if the question changed after that, `superseded_by` is the interrupt to answer instead."""
 
     def __init__(
         self,
@@ -152,13 +152,16 @@ class AlreadyAnsweredError(AnswerError):
         option: str | None,
         answered_by: str | None,
         answered_at: datetime | None,
+        *,
+        superseded_by: str | None = None,
     ) -> None:
         self.interrupt_id, self.run_id, self.option = interrupt_id, run_id, option
-        self.answered_by, self.answered_at = answered_by, answered_at
+        self.answered_by, self.answered_at, self.superseded_by = answered_by, answered_at, superseded_by
         when = f" at {answered_at:%Y-%m-%d %H:%MZ}" if answered_at else ""
+        what_now = f"then its question changed: answer {superseded_by} instead" if superseded_by else "nothing to do"
         super().__init__(
             f"interrupt {interrupt_id} was answered {option!r} "
-            f"by {answered_by or 'an unnamed caller'}{when}; nothing to do"
+            f"by {answered_by or 'an unnamed caller'}{when}; {what_now}"
         )
 
 

@@ -45,7 +45,7 @@ def judge(interrupt: InterruptState, response: InterruptResponse, now: datetime)
     if not may_decide(request.approvers, response.responder):
         raise NotAllowedError(response.responder, request.approvers)
     if interrupt.response is not None:
-        return interrupt.response
+        return interrupt.response.model_copy(update={"superseded_by": interrupt.superseded_by})
     option = _chosen(request, response)
     return response.model_copy(
         update={
@@ -68,11 +68,10 @@ def _over(interrupt: InterruptState, given: InterruptResponse) -> AlreadyAnswere
             why = f"nobody decided by {given.responded_at:%Y-%m-%d %H:%MZ}{then}"
         case InterruptStatus.CANCELLED:
             why = interrupt.closed_why or "it was cancelled"
-        case _ if interrupt.superseded_by is not None:
-            who = f"{given.option!r} by {given.responder or 'an unnamed caller'}"
-            why = f"it was answered {who}, and then its question changed; answer {interrupt.superseded_by} instead"
         case _:
-            return AlreadyAnsweredError(request.id, request.run_id, given.option, given.responder, given.responded_at)
+            who, when = given.responder, given.responded_at
+            newer = interrupt.superseded_by
+            return AlreadyAnsweredError(request.id, request.run_id, given.option, who, when, superseded_by=newer)
     return NotPendingError(f"interrupt {request.id} is over: {why}", run_id=request.run_id, interrupt_id=request.id)
 
 

@@ -81,8 +81,11 @@ def closed(
 
 
 def decided_in_words(request: InterruptRequest, response: InterruptResponse) -> str:
-    """How the interrupt ended, as one line of markup."""
-    return _decision(request, response)
+    """How the interrupt ended, as a line of markup, and another where that counts no more."""
+    decision = _decision(request, response)
+    if response.superseded_by is None or _is_replaced(response):
+        return decision
+    return f"{decision}\n🔁 The question changed afterwards: this answer does not count, and it is asked anew."
 
 
 def label_of(request: InterruptRequest, option_id: str | None) -> str:

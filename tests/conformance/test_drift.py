@@ -9,11 +9,11 @@ import pytest
 from pydantic import JsonValue
 
 from spectra_bot import (
+    AlreadyAnsweredError,
     Delivered,
     InterruptException,
     InterruptRequest,
     InterruptResponse,
-    NotPendingError,
     RunStatus,
     StepContext,
     Workflow,
@@ -141,5 +141,7 @@ async def test_message_of_an_answer_that_counts_no_more_is_told_so(open_runner: 
     board.shows.set()
 
     await board.wait_for((first.id, "approved", second.id))
-    with pytest.raises(NotPendingError, match=f"answer {second.id} instead"):
+    with pytest.raises(AlreadyAnsweredError, match=f"answer {second.id} instead") as late:
         await runner.answer(first.id, first.answer("reject"))
+    assert late.value.superseded_by == second.id
+    assert (await runner.answer(first.id, first.answer("approve"))).superseded_by == second.id

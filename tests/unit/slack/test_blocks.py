@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from handlers.slack.blocks import approval, closed
 from handlers.slack.buttons import read_button
 from handlers.slack.outcome import outcome
+from handlers.slack.verdicts import over
 from spectra_bot import (
     Difference,
     InterruptOption,
+    InterruptRecord,
     InterruptRequest,
     InterruptResponse,
     InterruptStatus,
@@ -233,6 +235,17 @@ def test_an_answer_whose_question_changed_afterwards_is_told_to_count_no_more() 
 
     assert "this answer does not count" in message.text
     assert "*Approve* by <@U2BOB>" in message.text
+
+
+def test_a_late_click_on_a_question_that_changed_is_told_so() -> None:
+    request = question()
+    record = InterruptRecord(request=request, response=answer(request), superseded_by="i-2")
+
+    said = over(record)
+
+    assert said is not None
+    assert "*Approve* by <@U2BOB>" in said
+    assert "The question changed afterwards: this answer does not count, and it is asked anew." in said
 
 
 def test_a_decided_question_tells_what_who_when_and_why_and_has_no_buttons() -> None:
