@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 CLAIM_AFTER = timedelta(seconds=30)
 """What a process has not finished by then, another takes over."""
 _STOP_WITHIN_S = 5.0
+_CANCEL_AGAIN_S = 0.1
 _FOR_GOOD = (AnswerError, InvalidJsonError, PayloadTooLargeError)
 """What the runner will say of the same answer each time; anything else may pass by itself."""
 
@@ -70,8 +71,9 @@ async def serve_queue(
     try:
         yield
     finally:
-        taking.cancel()
-        await asyncio.wait([taking])
+        while not taking.done():  # redis-py 8.1 may lose a cancellation, and then reads on until an answer comes
+            taking.cancel()
+            await asyncio.wait([taking], timeout=_CANCEL_AGAIN_S)
         try:
             async with asyncio.timeout(_STOP_WITHIN_S):
                 await group.leave()
