@@ -70,7 +70,9 @@ class Reconciler:
 
     async def _compare(self, pending: PendingInterrupt) -> None:
         state = await self._look(pending.run_id)
-        interrupt = state.interrupts[pending.interrupt_id]
+        interrupt = state.interrupts.get(pending.interrupt_id)
+        if interrupt is None:
+            return  # the run in memory is older than the store: another process has it by now
         for name, handler in self._handlers.items():
             delivery = interrupt.deliveries.get(name)
             if interrupt.response is None and delivery is not None and delivery.receipt is not None:

@@ -17,7 +17,7 @@ from tests.chaos.simulation.simulation import Evidence
 from tests.chaos.simulation.told_steps import PLANNED, REFUSED
 from tests.chaos.simulation.virtual_loop import FIRST_MOMENT_S
 
-FROM_OUTSIDE = {"RunStarted", "InterruptAnswered", "InterruptExpired", "RunCancelled", "RunRetried"}
+FROM_OUTSIDE = {"RunStarted", "InterruptAnswered", "InterruptExpired", "RunCancelled", "RunRetried", "DeliveryLost"}
 """Events that someone else than a run's owner may append."""
 OVERSLEPT = timedelta(seconds=12)
 """A deadline is recorded this soon: the lease of a dead owner and the looks of the next one, with some to spare."""
@@ -297,6 +297,8 @@ def what_was_delivered_is_settled(case: Case) -> Breaches:
                 response = interrupt.response
                 is_it = response is not None and shown == (response.status, response.option)
                 yield is_it, f"message {message.number} shows {shown}, and {interrupt_id} ended with {response}"
+                newer = message.shown.superseded_by if message.shown else None
+                yield newer == interrupt.superseded_by, f"message {message.number} names {newer} as the newer question"
                 concluded.append(message.concluded)
         # It is told where the newest message stands that was known then; one may just have been on its way.
         if concluded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -22,9 +23,11 @@ from spectra_bot import (
     WorkflowRunner,
 )
 from spectra_bot.embedded import reconciler
+from spectra_bot.embedded.journal import read_shape, replay
 from spectra_bot.embedded.outbox import HandlerOutbox
 from spectra_bot.embedded.owned_run import OwnedRun
-from spectra_bot.machine import Command, Deliver, Redeliver
+from spectra_bot.machine import Command, Deliver, Redeliver, RunState
+from spectra_bot.store import SqliteStore
 from spectra_bot.testing.clock import ManualClock
 
 Receipt = Mapping[str, JsonValue]
@@ -442,3 +445,37 @@ async def test_cancelled_delivery_that_fails_is_not_tried_again(database: str, c
 
         assert (await runner.wait(run_id, over=True)).status is RunStatus.COMPLETED
     assert board.pinned == ["Ship it?"]
+
+
+async def test_question_that_the_run_in_memory_does_not_know_is_left_to_who_has_the_run(
+    database: str, clock: ManualClock
+) -> None:
+    board = Board(clock)
+    async with runner_on(database, clock, board) as runner:
+        asked = await runner.run("asking")
+    looked: list[str] = []
+
+    async with SqliteStore(database) as store:
+        first, *_ = await store.events(asked.run_id)
+        shape = read_shape(await store.shape(json.loads(first[2])["shape"]))
+
+        async def look(run_id: str) -> RunState:
+            looked.append(run_id)
+            return replay(None, [first], lambda _: shape)[0]
+
+        async def tell_lost(*_: object) -> bool:
+            raise AssertionError("nothing is known to be lost")
+
+        made = reconciler.Reconciler(
+            handlers={"board": board}, store=store, clock=clock, look=look, tell_lost=tell_lost
+        )
+        rounds = asyncio.create_task(made.run())
+        async with asyncio.timeout(20):
+            while len(looked) < 2 and not rounds.done():
+                clock.advance(timedelta(seconds=60))
+                await store.data_version()
+        rounds.cancel()
+        [ended] = await asyncio.gather(rounds, return_exceptions=True)
+
+    assert isinstance(ended, asyncio.CancelledError)
+    assert board.looks == []

@@ -28,6 +28,10 @@ class Desk:
         await self._trouble("after it was posted")
         return Delivered({"message": message.number})
 
+    async def stands(self, request: InterruptRequest, receipt: Mapping[str, JsonValue]) -> bool:
+        await self._trouble("looking")
+        return not self._outside.messages[int(str(receipt["message"]))].is_removed
+
     async def settle(
         self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
     ) -> None:

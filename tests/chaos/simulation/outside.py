@@ -54,6 +54,8 @@ class Message:
     """How it was closed."""
     settled_at: float | None = None
     concluded: str | None = None
+    is_removed: bool = False
+    """Someone deleted it; nobody can answer there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,6 +163,11 @@ class Outside:
         self.messages.append(message)
         self._posted(message)
         return message
+
+    def remove(self, message: Message) -> None:
+        """Someone deletes a message whose question may still be open."""
+        self.note("remove", message.number)
+        message.is_removed = True
 
     def settle(self, number: int, response: InterruptResponse) -> None:
         """A message shows that its question is over."""

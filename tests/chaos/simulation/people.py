@@ -1,4 +1,4 @@
-"""People who want something of the runs: they start, answer, repeat themselves, come late, cancel and retry."""
+"""People who want something of the runs: they start, answer, repeat themselves, come late, delete, cancel and retry."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from tests.chaos.simulation.process import Process
 
 PATIENCE_S = 30.0
 """How long someone waits for what they are told."""
+REMOVED = 0.08
+"""How likely someone deletes a message."""
 LOOK_S = 3.0
 """How often someone looks, once nothing fails any more, for what is still open."""
 Call = Callable[[EmbeddedEngine], Awaitable[object]]
@@ -71,6 +73,8 @@ class People:
         request = message.request
         if request.timeout is not None and random.random() < 0.3:
             return
+        if random.random() < REMOVED:
+            self.begin(self._remove(message))
         same_s = random.uniform(0.05, 6) if random.random() < 0.3 else None
         for _ in range(random.choice((1, 1, 2, 3)) if same_s is None else 3):
             by = f"slack:T1/U{random.randrange(3)}"
@@ -94,7 +98,7 @@ class People:
             for message in list(self._outside().messages):
                 request = message.request
                 patience_s = 25.0 if request.timeout is not None else 7.0
-                if message.number not in self._closed and now - message.at > patience_s:
+                if message.number not in self._closed and not message.is_removed and now - message.at > patience_s:
                     option = next(
                         (option for option in request.options if option.status is InterruptStatus.APPROVED),
                         request.options[0],
@@ -103,8 +107,15 @@ class People:
                     response = request.answer(option.id, responder="slack:T1/U0")
                     self.begin(self._click(message, "slack:T1/U0", response, 0.1))
 
+    async def _remove(self, message: Message) -> None:
+        """Delete a message; who meant to answer there finds it no more."""
+        await asyncio.sleep(self._random.uniform(0, 6))
+        self._outside().remove(message)
+
     async def _click(self, message: Message, by: str, response: InterruptResponse, wait_s: float) -> None:
         await asyncio.sleep(wait_s)
+        if message.is_removed:
+            return
         interrupt_id = message.request.id
         await self._insist("answer", interrupt_id, by, lambda engine: engine.answer(interrupt_id, response))
         if self._random.random() < 0.15:

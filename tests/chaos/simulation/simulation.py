@@ -20,6 +20,7 @@ from spectra_bot.embedded import engine as engine_module
 from spectra_bot.embedded import holdings as holdings_module
 from spectra_bot.embedded import journal as journal_module
 from spectra_bot.embedded import outbox as outbox_module
+from spectra_bot.embedded import reconciler as reconciler_module
 from spectra_bot.embedded import upkeep as upkeep_module
 from spectra_bot.machine import RunState
 from spectra_bot.store import Owner
@@ -33,6 +34,8 @@ from tests.chaos.simulation.workflows import ALL
 
 BOUND_S = 300.0
 """So long after nothing fails any more everything must have come to its end."""
+ROUND_S, PAUSE_S = 8.0, 0.5
+"""How often, and with what pauses, messages are looked after, in place of ten minutes and 1 s."""
 POLL_S = 0.4
 """How often processes look around, in place of the product's 0.1 s: less to simulate."""
 WORKFLOWS = {name: make() for name, make in ALL.items()}
@@ -238,6 +241,8 @@ def _seeded(plan: Plan) -> Iterator[None]:
         patch.object(outbox_module, "MAX_RETRY_S", 8.0),
         patch.object(upkeep_module, "POLL_S", POLL_S),
         patch.object(engine_module, "POLL_S", POLL_S),
+        patch.object(reconciler_module, "ROUND_S", ROUND_S),
+        patch.object(reconciler_module, "PAUSE_S", PAUSE_S),
     ):
         yield
 
