@@ -28,11 +28,11 @@ import click
 
 from spectra_bot.embedded.ownership import LEASE_S
 from spectra_bot.testing import Delayed, FakeSlack
-from tests.chaos.bots import Bot, Strike
-from tests.chaos.crowd import Crowd
-from tests.chaos.evidence import collect
-from tests.chaos.takeovers import Takeovers
-from tests.chaos.verdict import figures, problems
+from tests.chaos.killing.bots import Bot, Strike
+from tests.chaos.killing.crowd import Crowd
+from tests.chaos.killing.evidence import collect
+from tests.chaos.killing.takeovers import Takeovers
+from tests.chaos.killing.verdict import figures, problems
 
 ROUNDS_A_FILE = 25
 DRAINED_S = 90.0

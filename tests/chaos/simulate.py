@@ -17,8 +17,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from tests.chaos.invariants import INVARIANTS, judge
 from tests.chaos.simulation.database import SimulatedStore, make_template
+from tests.chaos.simulation.invariants import INVARIANTS, judge
 from tests.chaos.simulation.plan import Boundary, Plan, broken_at, drawn, undisturbed
 from tests.chaos.simulation.process import MakeStore
 from tests.chaos.simulation.simulation import Evidence, simulate

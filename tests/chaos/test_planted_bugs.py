@@ -15,9 +15,9 @@ from spectra_bot.machine import events as e
 from spectra_bot.store import Change
 from spectra_bot.store import queries as q
 from spectra_bot.store.sqlite import _run_row, _write_rows
-from tests.chaos.invariants import judge
 from tests.chaos.simulate import Bench, scratch
 from tests.chaos.simulation.database import SimulatedStore
+from tests.chaos.simulation.invariants import judge
 from tests.chaos.simulation.plan import drawn
 from tests.chaos.simulation.process import MakeStore
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.invariants import judge
 from tests.chaos.simulate import Bench, boundaries, scratch, share
+from tests.chaos.simulation.invariants import judge
 from tests.chaos.simulation.plan import drawn, undisturbed
 from tests.chaos.simulation.workflows import ALL
 

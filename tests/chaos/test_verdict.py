@@ -13,10 +13,10 @@ import pytest
 from spectra_bot import InterruptRecord, InterruptRequest, InterruptResponse, InterruptStatus
 from spectra_bot.runs import DeliveryRecord
 from spectra_bot.testing import Message, MessageVersion
-from tests.chaos.bots import Strike
-from tests.chaos.crowd import Click
-from tests.chaos.evidence import Evidence, Execution
-from tests.chaos.verdict import figures, problems
+from tests.chaos.killing.bots import Strike
+from tests.chaos.killing.crowd import Click
+from tests.chaos.killing.evidence import Evidence, Execution
+from tests.chaos.killing.verdict import figures, problems
 
 PLACE = ("r-1", "plan", 1, "reserve")
 BUTTONS = ({"type": "actions", "elements": []},)

@@ -10,9 +10,9 @@ from typing import Any
 from spectra_bot import InterruptStatus
 from spectra_bot.embedded.ownership import LATE, LEASE_S
 from spectra_bot.testing import Message
-from tests.chaos.bots import Strike
-from tests.chaos.crowd import Click
-from tests.chaos.evidence import Evidence, Execution, Place
+from tests.chaos.killing.bots import Strike
+from tests.chaos.killing.crowd import Click
+from tests.chaos.killing.evidence import Evidence, Execution, Place
 
 STORED_WITHIN_S = 3.0
 """A process that lived for longer after an effect, or a post, should have stored it."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from spectra_bot import InterruptRecord, WorkflowRunner
 from spectra_bot.testing import Ephemeral, FakeSlack, Message
-from tests.chaos.bots import Strike
-from tests.chaos.crowd import CHANNEL, Click
+from tests.chaos.killing.bots import Strike
+from tests.chaos.killing.crowd import CHANNEL, Click
 
 Place = tuple[str, str, int, str]
 """Run, step, visit and key of an effect."""

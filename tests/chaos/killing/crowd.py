@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from spectra_bot.testing import FakeSlack, Message
-from tests.chaos.bots import Bot
+from tests.chaos.killing.bots import Bot
 
 CHANNEL = "C1"
 MOST_OPEN = 60

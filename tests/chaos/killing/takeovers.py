@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos.bots import Bot
+from tests.chaos.killing.bots import Bot
 
 _POLL_S = 0.05
 _RUNNING_OF = """
