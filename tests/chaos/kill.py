@@ -65,6 +65,7 @@ class Report:
             took = self.took_s[how]
             if took:
                 lines.append(f"{name}: {len(took)} times, p50 {median(took):.2f} s, max {max(took):.2f} s")
+        lines.append(f"{'promises broken':42} {len(self.problems):8}")
         return [*lines, *(f"BROKEN: {problem}" for problem in self.problems)]
 
 
