@@ -12,6 +12,8 @@ SpectraError
 ├── RunExistsError              the run id is taken by a different run
 ├── UnreadableRunError          what is stored can't be read: a newer version stored it, or it is damaged
 ├── RunFinishedError            the run is over, so it can't be steered that way
+├── UnknownStepError            the run has no step of that name
+├── RetryRefusedError           the run can't be retried from that step
 ├── AnswerError                 an answer was refused and nothing changed
 │   ├── UnknownInterruptError   no such interrupt in this database
 │   ├── AlreadyAnsweredError    someone was first
@@ -128,6 +130,22 @@ class RunFinishedError(SpectraError):
     def __init__(self, run_id: str, status: str, wanted: str) -> None:
         self.run_id, self.status = run_id, status
         super().__init__(f"run {run_id} is {status}; {wanted}")
+
+
+class UnknownStepError(SpectraError):
+    """The run has no step of that name in the graph on which it started."""
+
+    def __init__(self, run_id: str, step: str, known: Sequence[str]) -> None:
+        self.run_id, self.step, self.known = run_id, step, tuple(known)
+        super().__init__(f"run {run_id} has no step {step!r}; its steps: {', '.join(self.known)}")
+
+
+class RetryRefusedError(SpectraError):
+    """The failed run can't be retried from that step."""
+
+    def __init__(self, run_id: str, step: str, why: str) -> None:
+        self.run_id, self.step = run_id, step
+        super().__init__(f"run {run_id} can't be retried from {step}: {why}")
 
 
 class AnswerError(SpectraError):

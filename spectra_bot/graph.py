@@ -90,6 +90,17 @@ class Shape:
         """Each node with everything that follows from it: what a new visit of it starts anew."""
         return {node.name: frozenset(_reach(self.successors, node.name)) for node in self.nodes}
 
+    def begins(self, name: str) -> tuple[str, ...]:
+        """The steps that a name begins with: the step itself, or the first ones of a sub-workflow; none if unknown."""
+        if name in self.by_name:
+            return (name,)
+        inside = f"{name}/"
+        return tuple(
+            node.name
+            for node in self.nodes
+            if node.name.startswith(inside) and not any(edge.source.startswith(inside) for edge in node.edges)
+        )
+
 
 def build_shape(declared: Sequence[Declared], backs: Sequence[tuple[str, str]]) -> Shape:
     """The checked graph of what was declared.

@@ -108,14 +108,21 @@ class Runner(Protocol):
         """
         ...
 
-    async def retry(self, run_id: str, *, by: str | None = None) -> RunResult:
+    async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
         """Run the failed steps of a failed run again, and carry it on to its next rest.
 
-        Finished steps, `once` results and approvals are kept; every other question is asked anew.
+        Outputs, `once` results and answers are kept; what was rejected, ran out of time or was closed is asked anew.
+
+        Args:
+            from_step: begin this step, or this sub-workflow, anew with all behind it, finished or not: a new visit, in
+                which outputs, `once` results and answers count no more, so effects are done again and every question
+                is asked anew. The other steps are treated as without it.
 
         Raises:
             RunNotFoundError: no such run.
             RunFinishedError: it did not fail.
+            UnknownStepError: it has no such step.
+            RetryRefusedError: that step has not started, would be skipped at once, or was visited too often.
         """
         ...
 

@@ -164,9 +164,9 @@ class WorkflowRunner:
         """See `Runner.cancel`."""
         return await self._engine.cancel(run_id, by=by, reason=reason)
 
-    async def retry(self, run_id: str, *, by: str | None = None) -> RunResult:
+    async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
         """See `Runner.retry`."""
-        return await self._engine.retry(run_id, by=by)
+        return await self._engine.retry(run_id, from_step, by=by)
 
     async def get(self, run_id: str) -> RunDetails:
         """See `Runner.get`."""

@@ -29,6 +29,14 @@ class StartArguments:
     """From `--json`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryArguments:
+    """The run to be retried, and the step from which on it begins anew."""
+
+    run_id: str
+    from_step: str | None = None
+
+
 def words_of(text: str) -> list[str]:
     """The words, with quotes as in a shell.
 
@@ -60,6 +68,22 @@ def read_start(words: list[str]) -> StartArguments:
         else:
             typed.append(word)
     return StartArguments(workflow=workflow, texts=read_words(typed), values=values)
+
+
+def read_retry(words: list[str]) -> RetryArguments:
+    """What stands behind `retry`.
+
+    Raises:
+        ArgumentsError: no run, or something else than from=STEP behind it.
+    """
+    match words:
+        case [run_id]:
+            return RetryArguments(run_id=run_id)
+        case [run_id, word] if word.lower().startswith("from=") and word[5:]:
+            return RetryArguments(run_id=run_id, from_step=word[5:])
+    raise ArgumentsError(
+        "name one run, and a step if it is to begin anew there: retry RUN from=STEP; `runs` lists them"
+    )
 
 
 def _json_object(text: str) -> dict[str, JsonValue]:

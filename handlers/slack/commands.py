@@ -10,7 +10,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from handlers.slack.arguments import ArgumentsError, read_start, words_of
+from handlers.slack.arguments import ArgumentsError, read_retry, read_start, words_of
 from handlers.slack.doorkeeper import Doorkeeper
 from handlers.slack.errors import DeliveryError
 from handlers.slack.escape import code, escaped_line
@@ -215,8 +215,8 @@ class Commands:
         return words(_now(await self._runner.cancel(run_id, by=typed.person.identity, reason=" ".join(rest[1:]))))
 
     async def _retry(self, typed: TypedCommand, rest: list[str]) -> Message:
-        run_id = _run_id(rest, "retry")
-        return words(_now(await self._runner.retry(run_id, by=typed.person.identity)))
+        given = read_retry(rest)
+        return words(_now(await self._runner.retry(given.run_id, given.from_step, by=typed.person.identity)))
 
     def _unknown_verb(self, verb: str) -> Message:
         about = f"⚠️ {code(verb, 80)} is no command; {escaped_line(_suggestion(verb, self._verbs), 300)}"

@@ -9,7 +9,7 @@ from handlers.slack.blocks import decided_in_words
 from handlers.slack.dates import date
 from handlers.slack.escape import code, escaped_line, name, one_line, strong
 from handlers.slack.layout import Block, Message, context, fitted, section, sections
-from handlers.slack.outcome import ENDS, MARKS, output_blocks, why_blocks
+from handlers.slack.outcome import ENDS, MARKS, how_to_retry, output_blocks, why_blocks
 from handlers.slack.people import mention, mentions, with_mentions
 from handlers.slack.verdicts import with_reason
 from spectra_bot import (
@@ -65,6 +65,7 @@ def help_list(workflows: Iterable[Workflow], command: str, *, about: str = "") -
             ("show RUN", "one run: its steps, and who decided"),
             ("cancel RUN", "end a run"),
             ("retry RUN", "run the failed steps of a run again"),
+            ("retry RUN from=STEP", "that step and all behind it: effects are done again, questions asked anew"),
         )
     )
     loaded = sorted(workflows, key=lambda workflow: workflow.name)
@@ -191,7 +192,7 @@ def run_details(run: RunDetails, command: str) -> Message:
     blocks += why_blocks(printable(redact(run.error or "")), see_all)
     blocks += output_blocks(run, budget=3_000, see_all=see_all)
     if run.status is RunStatus.FAILED:
-        blocks.insert(2, context(f"Run the failed steps again: {code(f'{command} retry {run.run_id}')}"))
+        blocks.insert(2, how_to_retry(run.run_id, command))
     return Message(text=line, blocks=fitted(blocks, escaped_line(see_all, 200)))
 
 

@@ -36,11 +36,20 @@ def outcome(result: RunResult, *, command: str = "/spectra") -> Message:
     see_all = f"See all of it with: spectra-bot show {one_line(result.run_id, 80)} --json"
     blocks = [section(line), *why_blocks(error, see_all)]
     if result.status is RunStatus.FAILED:
-        blocks.append(context(f"Run the failed steps again: {code(f'{command} retry {result.run_id}')}"))
+        blocks.append(how_to_retry(result.run_id, command))
     if result.status is RunStatus.COMPLETED:
         blocks += output_blocks(result, budget=_OUTPUTS_WEIGHT, see_all=see_all)
     text = f"{line}\n{with_mentions(error) or escaped_line(error, 1_500)}" if error else line
     return Message(text=text[:MAX_TEXT], blocks=tuple(blocks))
+
+
+def how_to_retry(run_id: str, command: str) -> Block:
+    """What to type to run a failed run again."""
+    again, anew = f"{command} retry {run_id}", f"{command} retry {run_id} from=STEP"
+    return context(
+        f"Run the failed steps again: {code(again)}. An earlier step and all behind it, effects and questions too: "
+        f"{code(anew)}"
+    )
 
 
 def why_blocks(error: str, see_all: str) -> list[Block]:

@@ -13,7 +13,7 @@ from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.views import outcome_line, output_view
 from spectra_bot.printable import printable
 from spectra_bot.runner import Runner
-from spectra_bot.runs import RunResult, RunStatus
+from spectra_bot.runs import RunDetails, RunResult, RunStatus
 
 
 async def tell(
@@ -48,6 +48,21 @@ def tell_how_to_answer(console: Console, result: RunResult, commands: CommandsTo
         console.print(Text(printable(f"To answer the question of step {request.step}, run one of:"), style="bold"))
         for command in commands.answers(request):
             console.print(Text(f"  {printable(command)}"), soft_wrap=True)
+
+
+def tell_how_to_retry(console: Console, details: RunDetails, commands: CommandsToType) -> None:
+    """Print the commands that run a failed run again: where it stopped, and from a step on."""
+    begun = ", ".join(step.step for step in details.steps if step.phase not in ("waiting", "skipped"))
+    console.print(Text("To run the failed steps again:", style="bold"))
+    console.print(Text(f"  {printable(commands.of('retry', details.run_id))}"), soft_wrap=True)
+    console.print(
+        Text(
+            printable(
+                f"To do a step and all behind it again, effects and questions too, add --from with one of: {begun}"
+            )
+        ),
+        soft_wrap=True,
+    )
 
 
 def end_with(result: RunResult) -> None:

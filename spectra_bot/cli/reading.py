@@ -13,6 +13,7 @@ from rich.text import Text
 
 from spectra_bot.cli.commands_to_type import CommandsToType
 from spectra_bot.cli.options import Call, with_call
+from spectra_bot.cli.outcome import tell_how_to_retry
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.runners import opened, refuse_missing_folder
 from spectra_bot.cli.views import history_view, pending_view, run_view, runs_view, steps_in_words
@@ -81,6 +82,8 @@ def show(call: Call, run_id: str) -> None:
         print_records(details)
     else:
         stdout().print(run_view(details))
+        if details.status is RunStatus.FAILED:
+            tell_how_to_retry(stdout(), details, CommandsToType(db=call.settings.db, places=call.settings.workflows))
 
 
 @click.command()

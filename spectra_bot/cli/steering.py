@@ -91,11 +91,17 @@ def cancel(call: Call, run_id: str, reason: str) -> None:
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
+@click.option(
+    "--from", "from_step", metavar="STEP", help="Begin this step, and all behind it, anew; `show RUN` lists the steps."
+)
 @with_call
-def retry(call: Call, run_id: str) -> None:
+def retry(call: Call, run_id: str, from_step: str | None) -> None:
     """Run the failed steps of a run again.
 
     Finished steps, answers and what `once` stored are kept; what was rejected or ran out of time is asked again.
+
+    With --from nothing is kept of that step and of all behind it, finished or not: their effects are done again, those
+    in `once` too, and their questions are asked anew. The name of a sub-workflow stands for its first steps.
     """
     log_to_stderr("WARNING")
     loaded = call.load()
@@ -104,7 +110,7 @@ def retry(call: Call, run_id: str) -> None:
         details = await runner.get(run_id)
         if details.workflow not in runner.workflows:
             raise Refusal(_not_loaded(details.workflow), ExitCode.USAGE)
-        return (await runner.retry(run_id, by=app.cli_identity())).run_id
+        return (await runner.retry(run_id, from_step, by=app.cli_identity())).run_id
 
     end_with(asyncio.run(Session(call=call, loaded=loaded).work(begin)))
 

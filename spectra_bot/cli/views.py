@@ -242,7 +242,11 @@ def _gist(detail: dict[str, JsonValue]) -> str:
     if isinstance(response, dict):
         notes = response.get("notes")
         return _as_text(response.get("option") or response.get("status")) + (f": {_as_text(notes)}" if notes else "")
-    told = {name: detail[name] for name in ("inputs", "output", "error", "reason", "handler") if detail.get(name)}
+    told = {
+        name: detail[name]
+        for name in ("inputs", "output", "error", "reason", "from_step", "handler")
+        if detail.get(name)
+    }
     return _as_text(told) if told else ""
 
 

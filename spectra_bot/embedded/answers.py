@@ -11,7 +11,7 @@ from spectra_bot.embedded.run_log import Propose
 from spectra_bot.errors import AmbiguousInterruptError, AnswerError, NotPendingError, RunFinishedError
 from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.json_values import to_json_value
-from spectra_bot.machine import InterruptState, RunState, apply
+from spectra_bot.machine import InterruptState, RunState, apply, begun_anew
 from spectra_bot.machine import events as e
 from spectra_bot.policy import judge
 from spectra_bot.runs import RunStatus
@@ -73,13 +73,14 @@ def propose_cancel(by: str | None, reason: str, clock: Clock) -> Propose:
     return propose
 
 
-def propose_retry(by: str | None, clock: Clock) -> Propose:
-    """Another try of a failed run."""
+def propose_retry(from_step: str | None, by: str | None, clock: Clock) -> Propose:
+    """Another try of a failed run, from a step on or where it stopped."""
 
     def propose(state: RunState) -> tuple[Sequence[e.Event], None]:
         if state.status is not RunStatus.FAILED:
             raise RunFinishedError(state.run_id, state.status, "only a failed run can be retried")
-        return [e.RunRetried(at=clock.now(), by=by)], None
+        begun_anew(state, from_step)
+        return [e.RunRetried(at=clock.now(), by=by, from_step=from_step)], None
 
     return propose
 

@@ -250,9 +250,9 @@ class EmbeddedEngine:
                 return await self.wait(run_id)
         return result_of((await self._holdings.load(run_id))[0])
 
-    async def retry(self, run_id: str, *, by: str | None = None) -> RunResult:
-        await self._propose(run_id, propose_retry(by, self._clock))
-        logger.info("run retried", extra={"run_id": run_id, "by": by})
+    async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
+        await self._propose(run_id, propose_retry(from_step, by, self._clock))
+        logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
         return await self.wait(run_id)
 
     # Looking.

@@ -1,6 +1,7 @@
 """The heart: pure functions from what happened to what must happen next."""
 
 from spectra_bot.machine.apply import apply, start
+from spectra_bot.machine.endings import begun_anew
 from spectra_bot.machine.state import InterruptState, Loss, NodeState, Phase, RunState, StaleEvent
 from spectra_bot.machine.todo import (
     ArmTimer,
@@ -34,6 +35,7 @@ __all__ = [
     "Settle",
     "StaleEvent",
     "apply",
+    "begun_anew",
     "start",
     "todo",
 ]

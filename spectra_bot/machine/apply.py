@@ -9,13 +9,10 @@ from typing import assert_never
 from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.machine import events as e
 from spectra_bot.machine.endings import cancelled, closed, fail, recovered, retried, without_answer
-from spectra_bot.machine.flow import move, settle_flow
+from spectra_bot.machine.flow import MAX_VISITS, move, settle_flow, visited_anew, worn_out
 from spectra_bot.machine.state import Delivery, InterruptState, Loss, NodeState, Phase, RunState, StaleEvent, evolve
 from spectra_bot.options import InterruptStatus
 from spectra_bot.runs import RunStatus
-
-MAX_VISITS = 100
-"""A step that is gone back to more often fails its run: a loop without an end."""
 
 
 def start(event: e.RunStarted) -> RunState:
@@ -145,12 +142,12 @@ def _back_judged(state: RunState, event: e.BackJudged) -> RunState:
 def _go_back(state: RunState, target: str, source: str, at: datetime) -> RunState:
     """Start a new visit of the target and all behind it; what is open there is cancelled."""
     affected = state.shape.behind[target]
-    worn_out = [name for name in state.nodes if name in affected and state.nodes[name].visit >= MAX_VISITS]
-    if worn_out:
+    worn = worn_out(state, affected)
+    if worn is not None:
         node = evolve(state.nodes[source], phase=Phase.RUNNING)
-        return fail(state, source, node, f"{worn_out[0]} was visited {MAX_VISITS} times; its loop has no end", at)
+        return fail(state, source, node, f"{worn} was visited {MAX_VISITS} times; its loop has no end", at)
     interrupts = closed(state, f"{source} went back to {target}", at, steps=affected)
-    nodes = {name: NodeState(visit=node.visit + 1) if name in affected else node for name, node in state.nodes.items()}
+    nodes = visited_anew(state.nodes, affected)
     return settle_flow(evolve(state, nodes=nodes, interrupts=interrupts, updated_at=at), at)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from spectra_bot.errors import RetryRefusedError, SpectraError, UnknownStepError
 from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.machine import events as e
-from spectra_bot.machine.flow import settle_flow
+from spectra_bot.machine.flow import MAX_VISITS, next_phase, settle_flow, visited_anew, worn_out
 from spectra_bot.machine.state import InterruptState, NodeState, Phase, RunState, StaleEvent, evolve
 from spectra_bot.options import InterruptStatus
 from spectra_bot.runs import RunStatus
@@ -54,11 +55,18 @@ def cancelled(state: RunState, event: e.RunCancelled) -> RunState:
 
 
 def retried(state: RunState, event: e.RunRetried) -> RunState:
-    """Set the stopped steps going where they stopped; only approvals and plain answers of theirs are kept."""
+    """Set the stopped steps going where they stopped; only approvals and plain answers of theirs are kept.
+
+    Of a step that begins anew, and of all behind it, nothing is kept.
+    """
     if state.status is not RunStatus.FAILED:
         raise StaleEvent(f"the run is {state.status.value}, not failed")
+    try:
+        anew = begun_anew(state, event.from_step)
+    except SpectraError as error:
+        raise StaleEvent(str(error)) from error
     kept = (InterruptStatus.APPROVED, InterruptStatus.ANSWERED)
-    nodes = dict(state.nodes)
+    nodes = visited_anew(state.nodes, anew)
     interrupts = dict(state.interrupts)
     for name, node in nodes.items():
         if node.phase not in (Phase.FAILED, Phase.CANCELLED):
@@ -84,9 +92,45 @@ def retried(state: RunState, event: e.RunRetried) -> RunState:
             crashes=0,
         )
     state = evolve(
-        state, nodes=nodes, interrupts=interrupts, status=RunStatus.RUNNING, error=None, concluded=frozenset()
+        state,
+        nodes=nodes,
+        outputs={name: output for name, output in state.outputs.items() if name not in anew},
+        interrupts=interrupts,
+        status=RunStatus.RUNNING,
+        error=None,
+        concluded=frozenset(),
     )
     return settle_flow(state, event.at)
+
+
+def begun_anew(state: RunState, from_step: str | None) -> frozenset[str]:
+    """The steps of which a retry keeps nothing: the one it begins with, or a sub-workflow's first, and all behind.
+
+    Raises:
+        UnknownStepError: the run has no such step.
+        RetryRefusedError: the step has not started, would be skipped at once, or was visited too often.
+    """
+    if from_step is None:
+        return frozenset()
+    shape = state.shape
+    first = shape.begins(from_step)
+    if not first:
+        raise UnknownStepError(state.run_id, from_step, list(shape.by_name))
+    phases = [next_phase(shape.by_name[name], state.nodes) for name in first]
+    if None in phases:
+        stopped = [name for name, node in state.nodes.items() if node.phase in (Phase.FAILED, Phase.CANCELLED)]
+        before = ", ".join(name for name in stopped if not shape.behind[name].isdisjoint(first))
+        why = f"it has not started, because {before} did not finish before it; choose that or an earlier step"
+        raise RetryRefusedError(state.run_id, from_step, why)
+    if all(phase is Phase.SKIPPED for phase in phases):
+        why = "nothing led to it, so it would be skipped again; choose an earlier step"
+        raise RetryRefusedError(state.run_id, from_step, why)
+    anew = frozenset[str]().union(*(shape.behind[name] for name in first))
+    worn = worn_out(state, anew)
+    if worn is not None:
+        why = f"{worn} was visited {MAX_VISITS} times, and no step more often; retry without a step, or start a new run"
+        raise RetryRefusedError(state.run_id, from_step, why)
+    return anew
 
 
 def _stopped(state: RunState, why: str, at: datetime) -> RunState:

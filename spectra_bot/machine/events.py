@@ -206,6 +206,8 @@ class RunRetried:
 
     at: datetime
     by: str | None = None
+    from_step: str | None = None
+    """The step, or the sub-workflow, that began anew with all behind it; None took up only what had stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -13,6 +13,9 @@ from spectra_bot.runs import RunStatus
 
 COMPLETED, SKIPPED, PARKED = Phase.COMPLETED, Phase.SKIPPED, Phase.PARKED
 RUNNING, JUDGING, DECIDING, RETRYING = Phase.RUNNING, Phase.JUDGING, Phase.DECIDING, Phase.RETRYING
+
+MAX_VISITS = 100
+"""A step that is gone back to more often fails its run: a loop without an end."""
 
 
 def move(
@@ -29,6 +32,16 @@ def settle_flow(state: RunState, at: datetime) -> RunState:
     return _settled(state, at, dict(state.nodes), state.outputs, list(state.nodes))
 
 
+def visited_anew(nodes: Mapping[str, NodeState], steps: Collection[str]) -> dict[str, NodeState]:
+    """All nodes, with some in a new visit: they know nothing of what they did and asked before."""
+    return {name: NodeState(visit=node.visit + 1) if name in steps else node for name, node in nodes.items()}
+
+
+def worn_out(state: RunState, steps: Collection[str]) -> str | None:
+    """The first of some steps that may not be visited once more."""
+    return next((name for name in state.nodes if name in steps and state.nodes[name].visit >= MAX_VISITS), None)
+
+
 def _settled(
     state: RunState,
     at: datetime,
@@ -40,7 +53,7 @@ def _settled(
         name = open_names.pop(0)
         node = nodes[name]
         if node.phase is Phase.WAITING:
-            phase = _next_phase(state.shape.by_name[name], nodes)
+            phase = next_phase(state.shape.by_name[name], nodes)
             if phase is None:
                 continue
             finished_at = at if phase is Phase.SKIPPED else None
@@ -53,7 +66,7 @@ def _settled(
     return evolve(state, nodes=nodes, outputs=outputs, working=working, status=status, updated_at=at)
 
 
-def _next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
+def next_phase(shape: Node, nodes: Mapping[str, NodeState]) -> Phase | None:
     """What a waiting step becomes; None while a predecessor is not done."""
     succeeded = not shape.edges
     for edge in shape.edges:

@@ -241,6 +241,32 @@ def test_failed_run_is_retried_and_keeps_its_approval(deploy: Program) -> None:
     assert retried.code == 0, retried.err
 
 
+def test_failed_run_is_retried_from_a_step_and_asks_anew(deploy: Program) -> None:
+    stopped = deploy("run", "deploy", "env=broken")
+    deploy.type(commands_in(stopped.out)[0], cwd=deploy.folder)
+    (run,) = deploy("runs", "--json").records
+    deploy.file("mended", "")
+
+    shown = deploy("show", run["run_id"])
+    unknown = deploy("retry", run["run_id"], "--from", "plam")
+    retried = deploy("retry", run["run_id"], "--from", "plan")
+    history = deploy("history", run["run_id"])
+    done = deploy.type(commands_in(retried.out)[0], cwd=deploy.folder)
+
+    assert f"retry {run['run_id']}" in shown.out
+    assert "add --from with one of: plan, approve, ship" in shown.out
+    assert (unknown.code, "its steps: plan, approve, ship" in unknown.err) == (4, True)
+    assert (retried.code, "Ship to broken?" in retried.out) == (3, True)
+    assert all(part in history.out for part in ("RunRetried", '"from_step": "plan"', "cli:"))
+    assert (done.code, "completed" in done.out) == (0, True)
+
+
+def test_help_of_retry_says_what_is_done_again(program: Program) -> None:
+    told = " ".join(program("retry", "--help").out.split())
+
+    assert "effects are done again, those in `once` too, and their questions are asked anew" in told
+
+
 def test_nothing_there_yet_comes_with_a_hint(program: Program) -> None:
     runs, pending, workflows = program("runs"), program("pending"), program("workflows")
 

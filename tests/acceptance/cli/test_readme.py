@@ -22,8 +22,8 @@ from spectra_bot.embedded.execution import MAX_ERROR
 from spectra_bot.embedded.time_limit import CLEAN_UP_S
 from spectra_bot.interrupts import MAX_OPTIONS
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
-from spectra_bot.machine.apply import MAX_VISITS
 from spectra_bot.machine.endings import MAX_CRASHES
+from spectra_bot.machine.flow import MAX_VISITS
 from spectra_bot.settings import Settings
 from spectra_bot.store.faults import BUSY_TIMEOUT_S
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in

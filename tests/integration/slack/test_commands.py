@@ -40,6 +40,10 @@ async def test_run_starts_a_run_that_asks_where_it_was_typed(tmp_path: Path) -> 
         ("show r-nope", ["no run 'r-nope'"]),
         ("show", ["name one run"]),
         ("cancel r-nope", ["no run 'r-nope'"]),
+        ("retry r-nope from=plan", ["no run 'r-nope'"]),
+        ("retry", ["retry RUN from=STEP"]),
+        ("retry r-nope plan", ["retry RUN from=STEP"]),
+        ("retry r-nope from=", ["retry RUN from=STEP"]),
         ("runs completd", ["did you mean completed?"]),
         ("help deplyo", ["there is no workflow 'deplyo'"]),
     ],
@@ -135,6 +139,33 @@ async def test_retry_runs_a_failed_run_again(tmp_path: Path) -> None:
 
         assert "waits for an answer" in ack.text
         assert len(bot.questions()) == 2
+
+
+async def test_retry_from_a_step_asks_anew_and_leaves_the_old_message_as_it_was_decided(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [deploy()]) as bot:
+        await bot.command("run deploy env=prod")
+        first = await bot.question()
+        await bot.slack.click(first, "Reject")
+        run_id = (await bot.runner.list_runs())[0].run_id
+        await bot.finished(run_id)
+        await bot.until_closed(first)
+
+        unknown = await bot.command(f"retry {run_id} from=plam", user="U2")
+        early = await bot.command(f"retry {run_id} from=apply", user="U2")
+        ack = await bot.command(f"retry {run_id} from=plan", user="U2")
+
+        assert "no step 'plam'; its steps: plan, approve, apply" in unknown.text
+        assert "it has not started, because approve did not finish" in early.text
+        assert "waits for an answer" in ack.text
+        second = await bot.question()
+        assert second.ts != first.ts
+        assert "Reject" in bot.now(first).shown
+        assert not has_buttons(bot.now(first))
+        await bot.slack.click(second, "Approve")
+        done = await bot.finished(run_id)
+        assert done.status is RunStatus.COMPLETED
+        retried = [checkpoint for checkpoint in await bot.runner.history(run_id) if checkpoint.event == "RunRetried"]
+        assert [(one.by, one.detail["from_step"]) for one in retried] == [("slack:T1/U2", "plan")]
 
 
 async def test_a_command_that_takes_long_is_acked_in_time_and_answered_later(tmp_path: Path) -> None:

@@ -148,8 +148,8 @@ class Driven:
     def retry_step(self, step: str) -> RunState:
         return self.apply(e.StepRetried(at=self.tick(), step=step, visit=self.visit(step)))
 
-    def retry(self) -> RunState:
-        return self.apply(e.RunRetried(at=self.tick(), by="cli:ada"))
+    def retry(self, from_step: str | None = None) -> RunState:
+        return self.apply(e.RunRetried(at=self.tick(), by="cli:ada", from_step=from_step))
 
     def phases(self) -> dict[str, Phase]:
         return {name: node.phase for name, node in self.state.nodes.items()}
@@ -263,7 +263,7 @@ def interference(run: Driven, rng: Random) -> e.Event:
     visit = rng.randint(1, 3)
     interrupt_id = rng.choice([*run.state.interrupts, "i-gone"])
     if run.state.status is RunStatus.FAILED and rng.random() < 0.5:
-        return e.RunRetried(at=at)
+        return e.RunRetried(at=at, from_step=rng.choice([None, step]))
     match rng.randrange(42):
         case 0:
             return e.RunCancelled(at=at, by="cli:ada")

@@ -6,7 +6,7 @@ import pytest
 
 from spectra_bot import InterruptStatus, RunStatus, Workflow
 from spectra_bot.machine import JudgeBack, JudgeWhen, Phase, RunStep, StaleEvent
-from spectra_bot.machine.apply import MAX_VISITS
+from spectra_bot.machine.flow import MAX_VISITS
 from tests.unit.core.runs import Driven, always, gate, nothing
 
 

@@ -25,7 +25,7 @@ from spectra_bot.machine import (
     todo,
 )
 from spectra_bot.machine import events as e
-from spectra_bot.machine.apply import MAX_VISITS
+from spectra_bot.machine.flow import MAX_VISITS
 from tests.unit.core.runs import STEADY, Driven, attempt, interference, nothing, outcome, workflows
 
 chances = st.randoms(use_true_random=True)

@@ -160,6 +160,7 @@ def test_a_run_shows_its_steps_with_who_decided() -> None:
     assert "waits: &lt;!channel&gt;" in shown(message)
     assert "Replaced by a newer question" in shown(message)
     assert "`/spectra retry r-4f2a`" in shown(message)
+    assert "`/spectra retry r-4f2a from=STEP`" in shown(message)
 
 
 def test_a_started_run_is_named() -> None:
