@@ -51,7 +51,7 @@ class CommandTasks:
         self._reported: set[Command] = set()
         """Commands whose results wait to be stored; the state still asks for them."""
         self._ending: dict[asyncio.Task[None], Command] = {}
-        """Cancelled tasks that still clean up; their command does not start again before they are done."""
+        """Cancelled tasks that still clean up; their step, or other command, does not start before they are done."""
         self._in_chain = False
         """The pump runs in the task of a step that has ended, which may as well execute the next one."""
         self._next: Command | None = None
@@ -81,7 +81,7 @@ class CommandTasks:
         for command in wanted:
             if command in self._running or command in self._reported:
                 continue
-            if self._may_start(command) and not (self._ending and command in self._ending.values()):
+            if self._may_start(command) and not (self._ending and self._still_ends(command)):
                 self._start(command)
 
     async def close(self, grace_s: float) -> None:
@@ -93,6 +93,14 @@ class CommandTasks:
             for task in late:
                 logger.warning("step did not stop in time", extra={"run_id": self._log.state.run_id})
                 task.remove_done_callback(self._ended)
+
+    def _still_ends(self, command: Command) -> bool:
+        """A cancelled task of this command still cleans up, or one of the same step in an older visit."""
+        if not isinstance(command, STEP_COMMANDS):
+            return command in self._ending.values()
+        return any(
+            isinstance(ending, STEP_COMMANDS) and ending.step == command.step for ending in self._ending.values()
+        )
 
     def _stop(self, commands: Sequence[Command]) -> None:
         for command in commands:

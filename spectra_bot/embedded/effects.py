@@ -62,6 +62,7 @@ class RunEffects:
         place = (step, visit, key)
         task = self._under_way.get(place)
         if task is None:
+            await self._older_visits_end(step, visit, key)
             node = self._log.state.nodes[step]
             if node.visit == visit and key in node.once:
                 return node.once[key]
@@ -84,6 +85,14 @@ class RunEffects:
             for task in late:
                 logger.warning("effect did not end in time", extra={"run_id": self._log.state.run_id})
                 task.cancel()
+
+    async def _older_visits_end(self, step: str, visit: int, key: str) -> None:
+        """Wait for the same effect of an older visit, so that it is never done beside itself."""
+        older = [
+            task for place, task in self._under_way.items() if (place[0], place[2]) == (step, key) and place[1] < visit
+        ]
+        if older:
+            await asyncio.wait(older)
 
     async def _may_begin(self, step: str, visit: int, key: str) -> None:
         if self._log.lost:

@@ -262,3 +262,90 @@ async def test_of_two_retries_at_once_one_is_done_and_the_other_told_that_the_ru
     assert all("only a failed run can be retried" in str(error) for error in refused)
     assert [checkpoint.event for checkpoint in history].count("RunRetried") == 1
     assert world.effects.count("plan") == 2
+
+
+async def test_new_visit_of_a_step_waits_until_the_old_one_has_cleaned_up(open_runner: OpenRunner) -> None:
+    running, at_most = 0, 0
+    started, may_end = asyncio.Event(), asyncio.Event()
+    workflow = Workflow("slow")
+
+    @workflow.step
+    async def hold(ctx: StepContext) -> int:
+        nonlocal running, at_most
+        running += 1
+        at_most = max(at_most, running)
+        try:
+            if ctx.visit == 1:
+                started.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await may_end.wait()
+        finally:
+            running -= 1
+        return ctx.visit
+
+    @workflow.step(after=())
+    async def fail(ctx: StepContext) -> None:
+        await started.wait()
+        if ctx.attempt == 1:
+            raise RuntimeError("no such host")
+
+    runner = await open_runner(workflow)
+    run_id = await runner.start("slow")
+    await until_failed(runner, run_id)
+    retrying = asyncio.create_task(runner.retry(run_id, "hold"))
+    await until_retried(runner, run_id)
+    may_end.set()
+    done = await asyncio.wait_for(retrying, 10)
+
+    assert done.outputs["hold"] == 2
+    assert at_most == 1
+
+
+async def test_effect_of_the_old_visit_that_is_under_way_ends_before_it_is_done_again(
+    open_runner: OpenRunner,
+) -> None:
+    told: list[str] = []
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    workflow = Workflow("effects")
+
+    async def deploy() -> None:
+        told.append("begun")
+        begun.set()
+        await may_end.wait()
+        told.append("ended")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        await ctx.once("deploy", deploy)
+
+    @workflow.step(after=())
+    async def fail(ctx: StepContext) -> None:
+        await begun.wait()
+        if ctx.attempt == 1:
+            raise RuntimeError("no such host")
+
+    runner = await open_runner(workflow)
+    failed = await runner.run("effects")
+    retrying = asyncio.create_task(runner.retry(failed.run_id, "work"))
+    await until_retried(runner, failed.run_id)
+    may_end.set()
+    done = await asyncio.wait_for(retrying, 10)
+
+    assert done.status is RunStatus.COMPLETED
+    assert told == ["begun", "ended", "begun", "ended"]
+
+
+async def until_failed(runner: WorkflowRunner, run_id: str) -> None:
+    """Return when the run has failed, though a step of it may still clean up."""
+    async with asyncio.timeout(10):
+        while (await runner.get(run_id)).status is not RunStatus.FAILED:
+            await asyncio.sleep(0.005)
+
+
+async def until_retried(runner: WorkflowRunner, run_id: str) -> None:
+    """Return when the retry is stored and the step that failed has run again."""
+    async with asyncio.timeout(10):
+        while {step.step: step.phase for step in (await runner.get(run_id)).steps}["fail"] != "completed":
+            await asyncio.sleep(0.005)
