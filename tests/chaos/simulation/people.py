@@ -25,6 +25,8 @@ PATIENCE_S = 30.0
 """How long someone waits for what they are told."""
 REMOVED = 0.08
 """How likely someone deletes a message."""
+FROM_STEP = 0.4
+"""How likely a failed run is retried from a finished step on."""
 LOOK_S = 3.0
 """How often someone looks, once nothing fails any more, for what is still open."""
 Call = Callable[[EmbeddedEngine], Awaitable[object]]
@@ -88,7 +90,7 @@ class People:
         run_id = result.run_id
         if result.status is RunStatus.FAILED and self._retries.get(run_id, 0) < 3:
             self._retries[run_id] = self._retries.get(run_id, 0) + 1
-            self.begin(self._retry(run_id))
+            self.begin(self._retry(run_id, self._step_of(result)))
 
     async def close_all(self) -> None:
         """Look again and again for what is still open, and decide it."""
@@ -122,9 +124,14 @@ class People:
             await asyncio.sleep(self._random.uniform(0, 4))
             await self._ask("answer", interrupt_id, by, lambda engine: engine.answer(interrupt_id, response))
 
-    async def _retry(self, run_id: str) -> None:
+    def _step_of(self, result: RunResult) -> str | None:
+        """From where they have it retried: mostly from where it stopped, sometimes from a step that had finished."""
+        finished = sorted(result.outputs)
+        return self._random.choice(finished) if finished and self._random.random() < FROM_STEP else None
+
+    async def _retry(self, run_id: str, from_step: str | None) -> None:
         await asyncio.sleep(self._random.uniform(0.1, 2))
-        await self._insist("retry", run_id, "retrier", lambda engine: engine.retry(run_id, by="retrier"))
+        await self._insist("retry", run_id, "retrier", lambda engine: engine.retry(run_id, from_step, by="retrier"))
 
     async def _insist(self, what: Literal["answer", "cancel", "retry"], name: str, by: str, call: Call) -> None:
         """Ask until there is an answer that says something."""
