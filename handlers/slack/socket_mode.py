@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 _CONNECT_WITHIN_S = 10.0
 _STOP_WITHIN_S = 5.0
+_TURNS = 3
+"""So many turns of the event loop bring what left the queue to work."""
 _LOOK_EVERY_S = 15.0
 _SILENT_FOR_S = 60.0
 _REFUSALS = frozenset(
@@ -51,7 +54,7 @@ class SocketListener:
         return bool(await self._client.is_connected())
 
 
-class _Hearing:
+class Hearing:
     """What came over the socket and is not answered yet."""
 
     def __init__(self, handler: AsyncSocketModeHandler) -> None:
@@ -60,11 +63,22 @@ class _Hearing:
         handler.client.socket_mode_request_listeners[:] = [self._hear]
 
     async def stop(self, within_s: float) -> None:
-        """Take nothing new, and let the answers to what is at work go out while there is a socket."""
-        if self._handler.client.message_receiver is not None:
-            self._handler.client.message_receiver.cancel()
-        if self._at_work:
-            await asyncio.wait(set(self._at_work), timeout=within_s)
+        """Take nothing new, and let the answers to what has come go out while there is a socket."""
+        client = self._handler.client
+        if client.message_receiver is not None:
+            client.message_receiver.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                # What has come waits in a queue, and then for its task to begin, before it is at work.
+                quiet_turns = 0
+                while quiet_turns < _TURNS:
+                    await asyncio.sleep(0)
+                    quiet_turns += 1
+                    if self._at_work:
+                        quiet_turns = 0
+                        await asyncio.wait(set(self._at_work))
+                    elif not client.message_queue.empty():
+                        quiet_turns = 0
 
     async def _hear(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         task = asyncio.current_task()
@@ -72,6 +86,10 @@ class _Hearing:
         self._at_work.add(task)
         try:
             await self._handler.handle(client, request)  # type: ignore[arg-type]  # it is the client of this handler
+        except ConnectionError:
+            # Whoever clicked is shown a warning by Slack. A decision may be stored all the same, and the next click on
+            # it is told so.
+            logger.warning("socket closed before slack was answered", extra={"type": request.type}, exc_info=True)
         finally:
             self._at_work.discard(task)
 
@@ -103,7 +121,7 @@ async def serve_socket(app: AsyncApp, app_token: str) -> AsyncIterator[SocketLis
     handler = AsyncSocketModeHandler(app, app_token, logger=log, web_client=web_client)
     client = handler.client
     client.wss_uri = first_address
-    hearing = _Hearing(handler)
+    hearing = Hearing(handler)
     connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]  # Bolt has no types here
     watching = asyncio.create_task(_watch(client))
     try:

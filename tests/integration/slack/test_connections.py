@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Literal
 
 import aiohttp
 import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from handlers.slack import (
     SlackSetupError,
@@ -19,6 +24,7 @@ from handlers.slack import (
     serve_http,
     serve_socket,
 )
+from handlers.slack.socket_mode import Hearing
 from spectra_bot import InterruptResponse, RunStatus
 from spectra_bot.testing import DisconnectReason, Dropped, FakeSlack, Installation, Refused, ServerError
 from tests.integration.slack.bot import a_bot, no_pause
@@ -292,3 +298,25 @@ async def test_a_message_of_another_app_is_left_alone(tmp_path: Path) -> None:
         await bot.handler.settle(request, given, {"channel": theirs.channel, "ts": theirs.ts})
 
         assert bot.now(theirs).text == "theirs"
+
+
+async def test_what_has_come_over_a_socket_is_handled_before_it_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: list[str] = []
+    handler = AsyncSocketModeHandler(AsyncApp(token="xoxb-1", request_verification_enabled=False), "xapp-1")
+
+    async def handle(_client: SocketModeClient, request: SocketModeRequest) -> None:
+        await asyncio.sleep(0.01)
+        handled.append(request.envelope_id)
+        if request.envelope_id == "e-2":
+            raise ConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(handler, "handle", handle)
+    hearing = Hearing(handler)
+    for number in range(5):
+        envelope = {"type": "interactive", "envelope_id": f"e-{number}", "payload": {}}
+        await handler.client.enqueue_message(json.dumps(envelope))
+
+    await hearing.stop(5.0)
+
+    await handler.close_async()  # type: ignore[no-untyped-call]  # nor here
+    assert sorted(handled) == [f"e-{number}" for number in range(5)]
