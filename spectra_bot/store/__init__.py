@@ -1,7 +1,9 @@
 """Where runs are kept."""
 
 from spectra_bot.store.backup import Backup, back_up, find_damage
-from spectra_bot.store.port import (
+from spectra_bot.store.port import Store
+from spectra_bot.store.pruning import OVER, Pruned, prune
+from spectra_bot.store.records import (
     Attempt,
     AttemptKey,
     Change,
@@ -11,10 +13,8 @@ from spectra_bot.store.port import (
     OpenedInterrupt,
     Owner,
     PendingInterrupt,
-    Store,
     StoredEvent,
 )
-from spectra_bot.store.pruning import OVER, Pruned, prune
 from spectra_bot.store.sqlite import SqliteStore
 
 __all__ = [

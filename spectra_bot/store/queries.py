@@ -1,5 +1,9 @@
 """The SQL of the store, each change one statement that checks and sets."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 CREATE_RUN = """
     insert into runs (run_id, workflow, status, is_open, seq, owner, epoch, noted,
                       requested_by, created_at, updated_at, error)
@@ -147,3 +151,9 @@ _IS_UNUSED = """
 """
 UNUSED_SHAPES = f"select digest from shapes where {_IS_UNUSED}"  # noqa: S608
 PRUNE_SHAPES = f"delete from shapes where {_IS_UNUSED}"  # noqa: S608
+
+
+def of_workflows(workflows: Sequence[str], query: str) -> tuple[str, dict[str, object]]:
+    """A query of these workflows, and their names as its values; a list of values, that an index can be asked for."""
+    names: dict[str, object] = {f"w{index}": name for index, name in enumerate(workflows)}
+    return query.replace(":workflows", ", ".join(f":{name}" for name in names)), names

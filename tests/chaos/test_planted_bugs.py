@@ -14,7 +14,7 @@ from spectra_bot.machine import StaleEvent, apply
 from spectra_bot.machine import events as e
 from spectra_bot.store import Change
 from spectra_bot.store import queries as q
-from spectra_bot.store.sqlite import _run_row, _write_rows
+from spectra_bot.store.appending import run_row, write_rows
 from tests.chaos.simulate import Bench, scratch
 from tests.chaos.simulation.database import SimulatedStore
 from tests.chaos.simulation.invariants import judge
@@ -49,8 +49,8 @@ class ReadsThenWrites(SimulatedStore):
         def work(connection: sqlite3.Connection) -> bool:
             (count,) = connection.execute("select seq from runs where run_id = ?", (change.run_id,)).fetchone()
             late = change._replace(expected_seq=count)
-            connection.execute(q.APPEND_FROM_OUTSIDE, (*_run_row(late), change.run_id, count))
-            _write_rows(connection, late)
+            connection.execute(q.APPEND_FROM_OUTSIDE, (*run_row(late), change.run_id, count))
+            write_rows(connection, late)
             return True
 
         return await self.writer.submit(work, writes=True)
