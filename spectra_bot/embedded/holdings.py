@@ -5,36 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.execution import Execution
-from spectra_bot.embedded.journal import delivered_to, read_shape, replay
+from spectra_bot.embedded.journal import delivered_to
 from spectra_bot.embedded.owned_run import Means, Outbox, OwnedRun
 from spectra_bot.embedded.ownership import Pulse, is_surely_dead
 from spectra_bot.embedded.run_log import Ownership
+from spectra_bot.embedded.runs_in_memory import RunsInMemory
+from spectra_bot.embedded.stored_runs import Stored, StoredRuns
 from spectra_bot.errors import LeaseLostError, RunNotFoundError, StoreError, UnreadableRunError
-from spectra_bot.graph import Shape
 from spectra_bot.machine import Phase, RunState
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunUpdate
 from spectra_bot.store import Claim, Owner, Store
 from spectra_bot.workflow import Workflow
 
+__all__ = ["Holdings", "Stored"]
+
 logger = logging.getLogger(__name__)
 
-KEPT_IDLE = 512
-"""How many resting runs stay in memory, so that an answer finds them there."""
 BATCH = 200
 """How many runs without an owner are taken at once."""
-
-
-Stored = tuple[RunState, int]
-"""A run as it is stored, and how many events it has."""
 
 
 class Holdings:
@@ -59,7 +53,8 @@ class Holdings:
         self._clock = clock
         self._owner = owner
         self._pulse = pulse
-        self._known_shapes = {shape.digest: shape for shape in self.shapes.values()}
+        self._stored = StoredRuns(store=store, shapes=self.shapes.values())
+        self._memory = RunsInMemory()
         self._executions = {
             name: Execution(workflow, clock=clock, max_payload_bytes=max_payload_bytes)
             for name, workflow in workflows.items()
@@ -71,10 +66,8 @@ class Holdings:
             max_payload_bytes=max_payload_bytes,
             report=report,
             committed=committed,
-            idle=self._keep_a_while,
+            idle=self._memory.keep_a_while,
         )
-        self._runs: dict[str, OwnedRun] = {}
-        self._idle: OrderedDict[str, OwnedRun] = OrderedDict()
         self._adopting: dict[str, asyncio.Task[OwnedRun | None]] = {}
         self._owed: dict[str, Claim] = {}
         """Runs that are ours in the store and not yet in our hands."""
@@ -84,12 +77,11 @@ class Holdings:
 
     def here(self, run_id: str) -> OwnedRun | None:
         """The run, if it is ours and in memory."""
-        run = self._runs.get(run_id)
-        return run if run is not None and not run.lost else None
+        return self._memory.here(run_id)
 
     def all_here(self) -> Sequence[OwnedRun]:
         """Every run in memory."""
-        return list(self._runs.values())
+        return self._memory.all_here()
 
     def adopt(self, state: RunState, *, seq: int, epoch: int) -> OwnedRun:
         """Hold a run that is ours in the store; one that is held already stays as it is."""
@@ -97,7 +89,7 @@ class Holdings:
         if known is not None:
             return known
         run = OwnedRun(state, seq=seq, epoch=epoch, execution=self._executions[state.workflow], means=self._means)
-        self._runs[state.run_id] = run
+        self._memory.hold(run)
         return run
 
     async def own(self, run_id: str, known: Stored | None = None) -> OwnedRun | None:
@@ -155,7 +147,7 @@ class Holdings:
         for run_id, claim in list(self._owed.items()):
             if run_id in self._adopting or self._owed.get(run_id) is not claim:
                 continue  # someone who asked for it has taken it over while we loaded the ones before
-            known = self._runs.get(run_id)
+            known = self.here(run_id)
             if known is not None:
                 known.lose()
             try:
@@ -176,27 +168,8 @@ class Holdings:
         return self._pulse.is_blind(self._clock.monotonic())
 
     async def load(self, run_id: str) -> Stored:
-        """The run as it is stored, and how many events it has.
-
-        Raises:
-            RunNotFoundError: no such run.
-            UnreadableRunError: a newer version stored it, or it is damaged.
-        """
-        rows = await self._store.events(run_id)
-        if not rows:
-            raise RunNotFoundError(run_id)
-        try:
-            digest = from_json(rows[0][2])["shape"]
-        except ValueError as error:
-            raise UnreadableRunError(f"the start of run {run_id}", is_damaged=True) from error
-        if digest not in self._known_shapes:
-            self._known_shapes[digest] = read_shape(await self._store.shape(digest))
-        try:
-            return replay(None, rows, self._shape)
-        except UnreadableRunError:
-            raise
-        except Exception as error:
-            raise UnreadableRunError(f"run {run_id}") from error
+        """The run as it is stored, as `StoredRuns.load` has it."""
+        return await self._stored.load(run_id)
 
     async def close(self, grace_s: float) -> None:
         """Stop what runs, and give up every run, so that the next process need not wait for the lease."""
@@ -233,7 +206,7 @@ class Holdings:
     async def _take_over(self, claim: Claim, known: Stored | None = None) -> OwnedRun | None:
         run_id = claim.run_id
         try:
-            state, seq = known if known is not None and known[1] == claim.seq else await self.load(run_id)
+            state, seq = known if known is not None and known[1] == claim.seq else await self._stored.load(run_id)
         except UnreadableRunError:
             logger.exception("run is left alone: it can't be read here", extra={"run_id": run_id})
             self._unreadable.add(run_id)
@@ -264,30 +237,10 @@ class Holdings:
             with contextlib.suppress(StoreError):  # it is found as an orphan once more, and marked then
                 await self._store.mark_quiet(claim, self._owner, seq, names)
         if not run.is_busy:
-            self._keep_a_while(run)
+            self._memory.keep_a_while(run)
         return run
 
-    async def _catch_up(self, state: RunState, seq: int) -> tuple[RunState, int]:
-        rows = await self._store.events(state.run_id, seq)
-        if rows:
-            state, seq = replay(state, rows, self._shape)
+    async def _catch_up(self, state: RunState, seq: int) -> Stored:
+        state, seq = await self._stored.catch_up(state, seq)
         await self._store.clear_note(state.run_id, self._owner.owner_id, seq)
         return state, seq
-
-    def _shape(self, digest: str) -> Shape:
-        return self._known_shapes[digest]
-
-    def _keep_a_while(self, run: OwnedRun) -> None:
-        """Keep a run that does nothing for a while, and forget the one that has done nothing for longest."""
-        run_id = run.state.run_id
-        if self._runs.get(run_id) is not run:
-            return
-        if run.lost:
-            del self._runs[run_id]
-            return
-        self._idle[run_id] = run
-        self._idle.move_to_end(run_id)
-        while len(self._idle) > KEPT_IDLE:
-            old_id, old = self._idle.popitem(last=False)
-            if not old.is_busy and self._runs.get(old_id) is old:
-                del self._runs[old_id]
