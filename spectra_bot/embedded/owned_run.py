@@ -13,7 +13,8 @@ from spectra_bot.embedded.commands import CommandTasks
 from spectra_bot.embedded.effects import RunEffects
 from spectra_bot.embedded.execution import Execution
 from spectra_bot.embedded.ownership import Pulse
-from spectra_bot.embedded.run_log import Ownership, Propose, RunLog
+from spectra_bot.embedded.proposals import Propose
+from spectra_bot.embedded.run_log import Ownership, RunLog
 from spectra_bot.machine import (
     ArmTimer,
     Command,

@@ -6,21 +6,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.journal import change
+from spectra_bot.embedded.proposals import Proposal, Propose, judge, tell_proposer
 from spectra_bot.errors import LeaseLostError, StoreError
-from spectra_bot.machine import RunState, StaleEvent, apply
+from spectra_bot.machine import RunState, StaleEvent
 from spectra_bot.machine import events as e
 from spectra_bot.store import Store
 
+__all__ = ["Ownership", "Propose", "RunLog"]
+
 logger = logging.getLogger(__name__)
-
-Propose = Callable[[RunState], tuple[Sequence[e.Event], object]]
-"""Judges the newest state: gives the events it wants stored, and what to tell the proposer once they are.
-
-An outcome that is an exception is raised to the proposer, also after its events were stored."""
 
 FIRST_RETRY_S = 0.1
 MAX_RETRY_S = 5.0
@@ -35,13 +33,6 @@ class Ownership:
     owner_id: str
     catch_up: Callable[[RunState, int], Awaitable[tuple[RunState, int]]]
     """The state and number of events after what others appended."""
-
-
-class _Proposal(NamedTuple):
-    propose: Propose
-    future: asyncio.Future[Any] | None = None
-    judged: Callable[[bool], None] | None = None
-    """Instead of a future: a result that nobody waits for, and that is stored however long the store fails."""
 
 
 class RunLog:
@@ -72,7 +63,7 @@ class RunLog:
         self._ownership = ownership
         self._changed = changed
         self._quiet = quiet
-        self._inbox: list[_Proposal] = []
+        self._inbox: list[Proposal] = []
         self._stale = False
         self._closing = False
 
@@ -92,7 +83,7 @@ class RunLog:
         if self.lost:
             raise LeaseLostError(self.state.run_id)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._inbox.append(_Proposal(propose=propose, future=future))
+        self._inbox.append(Proposal(propose=propose, future=future))
         self._wake()
         return await future
 
@@ -105,7 +96,7 @@ class RunLog:
         if self.lost:
             judged(False)
             return
-        self._inbox.append(_Proposal(propose=lambda _: (events, None), judged=judged))
+        self._inbox.append(Proposal(propose=lambda _: (events, None), judged=judged))
 
     async def keep(self, event: e.Event) -> None:
         """Store what happened to the world, however long the store fails; return when it is on disk.
@@ -148,7 +139,7 @@ class RunLog:
                     retry_s = FIRST_RETRY_S
                 except Exception as error:
                     logger.warning("change was not stored", extra={"run_id": self.state.run_id}, exc_info=True)
-                    self._inbox = [proposal for proposal in self._inbox if not _settle(proposal.future, error)]
+                    self._inbox = [proposal for proposal in self._inbox if not tell_proposer(proposal.future, error)]
                     if self._closing:
                         return
                     await self._ownership.clock.sleep(retry_s)
@@ -181,7 +172,7 @@ class RunLog:
         group, self._inbox = self._inbox, []
         try:
             while True:
-                state, events, outcomes = self._judge(group)
+                state, events, outcomes = judge(self.state, group)
                 if not events or await self._append(state, events):
                     break
                 if not await self._catch_up():
@@ -194,15 +185,15 @@ class RunLog:
             self.state = state
             self._seq += len(events)
         for proposal, outcome in outcomes:
-            _settle(proposal.future, outcome)
+            tell_proposer(proposal.future, outcome)
             if proposal.judged is not None:
                 proposal.judged(not isinstance(outcome, Exception) or isinstance(outcome, StaleEvent))
         if events:
             self._changed(events)
 
-    def _drop(self, proposals: Sequence[_Proposal]) -> None:
+    def _drop(self, proposals: Sequence[Proposal]) -> None:
         for proposal in proposals:
-            if not _settle(proposal.future, LeaseLostError(self.state.run_id)) and proposal.judged is not None:
+            if not tell_proposer(proposal.future, LeaseLostError(self.state.run_id)) and proposal.judged is not None:
                 proposal.judged(False)
 
     async def _append(self, state: RunState, events: Sequence[e.Event]) -> bool:
@@ -210,30 +201,6 @@ class RunLog:
         return await ownership.store.append(
             change(self._seq, events, self.state, state), owner_id=ownership.owner_id, epoch=self._epoch
         )
-
-    def _judge(self, group: Sequence[_Proposal]) -> tuple[RunState, list[e.Event], list[tuple[_Proposal, object]]]:
-        """What a group of proposals makes of the newest state."""
-        state = self.state
-        events: list[e.Event] = []
-        outcomes: list[tuple[_Proposal, object]] = []
-        for proposal in group:
-            after = state
-            try:
-                wanted, outcome = proposal.propose(state)
-                for event in wanted:
-                    after = apply(after, event)
-            except StaleEvent as stale:
-                logger.debug("change came too late", extra={"run_id": state.run_id, "why": stale.what})
-                outcomes.append((proposal, stale))
-            except Exception as error:
-                if proposal.future is None:
-                    logger.exception("result does not fit its run", extra={"run_id": state.run_id})
-                outcomes.append((proposal, error))
-            else:
-                state = after
-                events.extend(wanted)
-                outcomes.append((proposal, outcome))
-        return state, events, outcomes
 
     async def _catch_up(self) -> bool:
         """Take in events that others appended, and carry them on; False if the run is not ours any more."""
@@ -252,15 +219,3 @@ class RunLog:
         self._stale = False
         self._changed(())
         return True
-
-
-def _settle(future: asyncio.Future[Any] | None, outcome: object) -> bool:
-    """Tell a proposer the outcome; False where nobody waits for it."""
-    if future is None:
-        return False
-    if not future.done():
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
-    return True
