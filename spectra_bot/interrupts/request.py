@@ -1,56 +1,18 @@
-"""A pause that waits for a person: the request, the response, and who puts it in front of people."""
+"""A pause that waits for a person: the request that asks, and the response, which name each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from spectra_bot.differences import Difference, differences
 from spectra_bot.errors import InvalidAnswerError
-from spectra_bot.json_values import digest, in_order, to_json_object
+from spectra_bot.interrupts.fields import Approvers, Differences, JsonObject, Options, Text
+from spectra_bot.json_values import digest
 from spectra_bot.options import InterruptOption, InterruptStatus
-
-Text = Annotated[str, StringConstraints(min_length=0)]
-"""A text that can be stored; without a constraint pydantic lets half a surrogate pair pass."""
-
-MAX_OPTIONS = 25
-"""As many as one row of Slack buttons holds."""
-
-
-def _as_options(value: object) -> object:
-    if isinstance(value, str):
-        raise ValueError("options is a list of words, not one word")
-    if isinstance(value, Iterable):
-        return tuple(InterruptOption(option) if isinstance(option, str) else option for option in value)
-    return value
-
-
-def _as_approvers(value: object) -> object:
-    if isinstance(value, str):
-        raise ValueError("approvers is a list of ids, not one id")
-    return value
-
-
-def _as_data(value: object) -> object:
-    return to_json_object(in_order(value), "data")
-
-
-JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_as_data)]
-
-
-def _as_difference(value: object) -> object:
-    return {"path": value} if isinstance(value, str) else value  # as version 0.1 stored it
 
 
 def _by_label(difference: Difference, labels: dict[str, str]) -> Difference:
@@ -73,12 +35,10 @@ class InterruptRequest(BaseModel):
 
     reason: Annotated[str, Field(min_length=1, max_length=3000)]
     data: JsonObject = Field(default_factory=dict)
-    options: Annotated[
-        tuple[InterruptOption, ...], BeforeValidator(_as_options), Field(min_length=1, max_length=MAX_OPTIONS)
-    ] = (InterruptOption("approve"), InterruptOption("reject"))
+    options: Options = (InterruptOption("approve"), InterruptOption("reject"))
     timeout: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     default_option: Text | None = None
-    approvers: Annotated[tuple[Text, ...], BeforeValidator(_as_approvers)] = ()
+    approvers: Approvers = ()
     channel: Text | None = None
     key: Text | None = None
 
@@ -92,7 +52,7 @@ class InterruptRequest(BaseModel):
     digest: str = ""
     replaces: str | None = None
     """The interrupt that this one stands in for, because the question changed."""
-    changed: tuple[Annotated[Difference, BeforeValidator(_as_difference)], ...] = ()
+    changed: Differences = ()
     """What is different from the question it replaces, field by field: `reason`, `options.modify`, `data.plan.env`."""
 
     if TYPE_CHECKING:
@@ -282,81 +242,3 @@ class InterruptException(BaseException):
     def __init__(self, request: InterruptRequest) -> None:
         self.request = request
         super().__init__(request.reason)
-
-
-class Delivered(BaseModel):
-    """A handler's word that the request stands in front of people, with what it needs to find it again."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    receipt: JsonObject
-
-    def __init__(self, receipt: Mapping[str, Any]) -> None:
-        super().__init__(receipt=receipt)
-
-
-class IInterruptHandler(Protocol):
-    """A way to ask people, or to answer for them.
-
-    A handler may also have a `name` (default: its class name; unique in a runner), and the methods of
-    `SettlesInterrupts`, `DeliversAgain`, `ChecksDeliveries` and `ConcludesRuns`.
-    """
-
-    async def handle(self, request: InterruptRequest) -> InterruptResponse | Delivered | None:
-        """Answer the request, or put it in front of people.
-
-        Called after the interrupt is stored; cancelled when it is answered elsewhere. What it returns all the same is
-        stored, so that a message whose post had begun is closed too. One that raises leaves the interrupt pending and
-        is called again later.
-
-        Returns:
-            An answer; or `Delivered` with a receipt, or None: a person will answer later.
-        """
-        ...
-
-
-@runtime_checkable
-class SettlesInterrupts(Protocol):
-    """A handler that closes what it delivered."""
-
-    async def settle(
-        self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
-    ) -> None:
-        """Show that the interrupt is over; called until it returns, so it must bear repetition."""
-        ...
-
-
-@runtime_checkable
-class DeliversAgain(Protocol):
-    """A handler that does something else where it may have delivered before."""
-
-    async def handle_again(
-        self, request: InterruptRequest, lost: Mapping[str, JsonValue] | None
-    ) -> InterruptResponse | Delivered | None:
-        """Do as `handle` does, instead of it, where an earlier call may have delivered the request.
-
-        Its call failed, its process died before the receipt was stored, or what it had delivered is gone.
-
-        Args:
-            lost: the receipt of what is gone; None where nothing is known of the earlier call.
-        """
-        ...
-
-
-@runtime_checkable
-class ChecksDeliveries(Protocol):
-    """A handler that can tell whether what it delivered is still there."""
-
-    async def stands(self, request: InterruptRequest, receipt: Mapping[str, JsonValue]) -> bool:
-        """Tell whether people can still see the open request; False has it delivered anew.
-
-        Called now and then, one request at a time. One that raises does not know, and is asked again later; an
-        error's `retry_after_s` is the least pause before any other is looked at.
-        """
-        ...
-
-
-def handler_name(handler: IInterruptHandler) -> str:
-    """The name under which a handler's receipts and answers are stored."""
-    name = getattr(handler, "name", None)
-    return name if isinstance(name, str) and name else type(handler).__name__
