@@ -9,7 +9,15 @@ from typing import Any, Protocol
 
 from pydantic import JsonValue
 
-from spectra_bot.differences import Difference
+from spectra_bot.context.question import (
+    NewQuestion,
+    Question,
+    Slot,
+    answered_at,
+    keyed,
+    same_question,
+    with_request,
+)
 from spectra_bot.errors import (
     AnswerIgnoredError,
     InterruptTimedOutError,
@@ -26,31 +34,6 @@ from spectra_bot.outputs import Outputs
 
 MAX_CHANGES = 3
 """A question that changed on this many re-runs in a row fails its step."""
-
-Slot = str | int
-"""A question's place in a visit: its key, or its number among the unkeyed ones."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """The newest question of a slot, as earlier executions of this visit left it."""
-
-    slot: Slot
-    request: InterruptRequest
-    response: InterruptResponse | None
-    changes: int = 0
-    """How often it stands in for an earlier question that changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewQuestion:
-    """A question that this execution asks and nobody has stored yet."""
-
-    slot: Slot
-    request: InterruptRequest
-    replaces: str | None = None
-    changed: tuple[Difference, ...] = ()
-    changes: int = 0
 
 
 class Effects(Protocol):
@@ -99,13 +82,13 @@ class StepContext:
         """The newest answer of this visit, None before the first."""
         answered = [question for question in self.questions.values() if question.response]
         # Of two in the same moment it is the later question.
-        newest = max(reversed(answered), key=_answered_at, default=None)
-        return _with_request(newest) if newest else None
+        newest = max(reversed(answered), key=answered_at, default=None)
+        return with_request(newest) if newest else None
 
     @property
     def responses(self) -> Mapping[Slot, InterruptResponse]:
         """The answers of this visit by key; those of unkeyed questions by number, from 0."""
-        return {slot: _with_request(question) for slot, question in self.questions.items() if question.response}
+        return {slot: with_request(question) for slot, question in self.questions.items() if question.response}
 
     async def interrupt(self, request: InterruptRequest, *, key: str | None = None) -> InterruptResponse:
         """Ask, and return the answer; the step stops here until there is one, then runs again from its first line.
@@ -123,7 +106,7 @@ class StepContext:
         slot: Slot | None = key or request.key
         if slot is None:
             slot, self._next = self._next, self._next + 1
-        request = _keyed(request, slot)
+        request = keyed(request, slot)
         known = self.questions.get(slot)
         self._meet(slot, request)
         if known is None or known.request.digest != request.digest:
@@ -133,7 +116,7 @@ class StepContext:
         if known.response is None:
             self.still_open.append(slot)
             raise InterruptException(known.request)
-        response = _with_request(known)
+        response = with_request(known)
         if response.status is InterruptStatus.TIMED_OUT and response.option is None:
             raise InterruptTimedOutError(known.request.id, request.reason)
         return response
@@ -151,12 +134,12 @@ class StepContext:
                 self._refuse_or_wait(question)
                 return
         if request.key is not None:
-            self._raise_in(request.key, _keyed(request, request.key))
+            self._raise_in(request.key, keyed(request, request.key))
             return
         numbers = [slot for slot in self.questions if isinstance(slot, int)]
         taken = [*numbers, *(new.slot for new in self.asked if isinstance(new.slot, int))]
         slot = max([self._next, *(number + 1 for number in taken)])
-        request = _keyed(request, slot)
+        request = keyed(request, slot)
         if any(new.request.digest == request.digest for new in self.asked):
             return
         for question in self.questions.values():
@@ -164,7 +147,7 @@ class StepContext:
                 self._refuse_or_wait(question)
                 return
         last = self.questions[max(numbers)] if numbers else None
-        changed = last if last and last.response and _same_question(last.request, request) else None
+        changed = last if last and last.response and same_question(last.request, request) else None
         self._ask(slot, request, changed)
 
     async def once(self, key: str, fn: Callable[[], object]) -> Any:
@@ -258,23 +241,3 @@ class StepContext:
             is_asked_again = known is None and other.slot > slot  # a retry forgot the answer
             if other.slot != slot and not in_its_place and not is_asked_again:
                 raise QuestionOrderError(request.reason, other.slot, slot)
-
-
-def _keyed(request: InterruptRequest, slot: Slot) -> InterruptRequest:
-    key = slot if isinstance(slot, str) else None
-    return request.model_copy(update={"key": key, "digest": request.content_digest()})
-
-
-def _same_question(one: InterruptRequest, other: InterruptRequest) -> bool:
-    return one.reason == other.reason and one.options == other.options
-
-
-def _with_request(question: Question) -> InterruptResponse:
-    assert question.response is not None  # noqa: S101  its callers looked
-    request = question.request.model_copy(update={"data": copy_of(question.request.data)})
-    return question.response.model_copy(update={"data": copy_of(question.response.data), "request": request})
-
-
-def _answered_at(question: Question) -> Any:
-    assert question.response is not None  # noqa: S101  its callers looked
-    return question.response.responded_at
