@@ -9,71 +9,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from spectra_bot.errors import InvalidAnswerError, InvalidJsonError, InvalidRequestError
+from spectra_bot.forms.field import FieldKind, FormField
+from spectra_bot.forms.schema import field_of
 from spectra_bot.json_values import to_json_value
 
-
-class FieldKind(StrEnum):
-    """What a form's field holds."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    LIST = "list"
-
-
-_KINDS = {
-    "string": FieldKind.TEXT,
-    "number": FieldKind.NUMBER,
-    "integer": FieldKind.INTEGER,
-    "boolean": FieldKind.BOOLEAN,
-    "array": FieldKind.LIST,
-}
 _TYPES: dict[FieldKind, Any] = {
     FieldKind.TEXT: str,
     FieldKind.NUMBER: float,
     FieldKind.INTEGER: int,
     FieldKind.BOOLEAN: bool,
 }
-
-
-class FormField(BaseModel):
-    """One field of a form."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    label: str
-    kind: FieldKind
-    required: bool = True
-    nullable: bool = False
-    """It may be null."""
-    default: JsonValue = None
-    help: str = ""
-    multiline: bool = False
-    choices: tuple[str, ...] = ()
-    items: FieldKind = FieldKind.TEXT
-    limits: dict[str, int | float] = Field(default_factory=dict)
-    """pydantic's own constraints by name: ge, gt, le, lt, multiple_of, min_length, max_length."""
-    item_limits: dict[str, int | float] = Field(default_factory=dict)
-    """The same for each item of a list."""
-    pattern: str | None = None
-    """A regular expression for the text, or for each text of a list."""
-
-    def parse(self, text: str) -> JsonValue:
-        """What a person typed, as this field's value: a list has an item a line, or between commas."""
-        stripped = text.strip()
-        if self.kind is FieldKind.LIST:
-            parts = stripped.splitlines() if "\n" in stripped else stripped.split(",")
-            return [part.strip() for part in parts if part.strip()]
-        return text if self.kind is FieldKind.TEXT else stripped
 
 
 class Form(BaseModel):
@@ -103,7 +54,7 @@ class Form(BaseModel):
         required = set(schema.get("required", ()))
         starts_empty = {info.alias or name for name, info in model.model_fields.items() if info.default_factory is list}
         fields = [
-            _field(
+            field_of(
                 model,
                 name,
                 {"default": []} | spec if name in starts_empty else spec,
@@ -203,64 +154,3 @@ def _as_choices(field: FormField, value: Any) -> Any:
     if isinstance(value, list):
         return [_as_choices(field, item) for item in value]
     return int(value) if isinstance(value, str) and value in field.choices else value
-
-
-_LIMITS = {
-    "multipleOf": "multiple_of",
-    "minimum": "ge",
-    "exclusiveMinimum": "gt",
-    "maximum": "le",
-    "exclusiveMaximum": "lt",
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "minItems": "min_length",
-    "maxItems": "max_length",
-}
-
-
-_UNCHECKED = frozenset({"format", "prefixItems", "uniqueItems"})
-"""What a process that has not loaded the model can't check: dates, addresses, secrets, pairs, sets."""
-
-
-def _field(model: type[BaseModel], name: str, spec: dict[str, Any], defs: dict[str, Any], required: bool) -> FormField:
-    core = _resolved(spec, defs)
-    kind = _KINDS.get(core.get("type", ""))
-    items = _resolved(core.get("items", {}), defs) if kind is FieldKind.LIST else core
-    item_kind = _KINDS.get(items.get("type", ""))
-    choices = items.get("enum", [items["const"]] if "const" in items else [])
-    if (
-        kind is None
-        or item_kind in (None, FieldKind.LIST)
-        or not all(type(choice) in (str, int) for choice in choices)
-        or _UNCHECKED & {*core, *items}
-        or (kind is FieldKind.LIST and "anyOf" in core["items"])
-    ):
-        raise InvalidRequestError(
-            f"form {model.__name__}, field {name!r}: a form holds text, number, boolean and list fields only"
-        )
-    return FormField(
-        name=name,
-        label=core.get("title") or spec.get("title") or name.replace("_", " ").capitalize(),
-        kind=kind,
-        required=required,
-        nullable={"type": "null"} in spec.get("anyOf", ()),
-        default=spec.get("default"),
-        help=spec.get("description", core.get("description", "") if "$ref" not in spec else ""),
-        multiline=bool(core.get("multiline", spec.get("multiline", False))),
-        choices=tuple(str(choice) for choice in choices),
-        items=item_kind if kind is FieldKind.LIST and item_kind else FieldKind.TEXT,
-        limits={_LIMITS[key]: value for key, value in core.items() if key in _LIMITS},
-        item_limits={_LIMITS[key]: value for key, value in items.items() if key in _LIMITS and items is not core},
-        pattern=items.get("pattern"),
-    )
-
-
-def _resolved(spec: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
-    """The schema behind a reference, or behind `X | None`."""
-    if "anyOf" in spec:
-        kinds = [kind for kind in spec["anyOf"] if kind.get("type") != "null"]
-        spec = {**spec, **kinds[0]} if len(kinds) == 1 else {}
-    if "$ref" in spec:
-        target: dict[str, Any] = defs.get(spec["$ref"].removeprefix("#/$defs/"), {})
-        return {**target, "title": spec.get("title", "")} if "enum" in target else target
-    return spec
