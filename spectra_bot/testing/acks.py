@@ -31,7 +31,7 @@ def apply_reply(workspace: Workspace, payload: Payload, reply: Reply) -> Ack:
 
 def _apply(workspace: Workspace, payload: Payload, reply: Reply) -> None:
     if payload.view is not None:
-        shown = workspace.find_view(payload.view.id)
+        shown = workspace.views.find(payload.view.id)
         if shown is not None:
             _apply_to_view(workspace, shown, as_object(reply.body))
     elif payload.kind is Kind.COMMAND and payload.ticket is not None and reply.body:
@@ -42,18 +42,18 @@ def _apply(workspace: Workspace, payload: Payload, reply: Reply) -> None:
 def _apply_to_view(workspace: Workspace, shown: OpenView, answer: JsonObject) -> None:
     match answer.get("response_action"):
         case None:
-            workspace.close_view(shown)
+            workspace.views.close(shown)
         case "clear":
-            workspace.close_view(shown, whole_stack=True)
+            workspace.views.close(shown, whole_stack=True)
         case "errors":
             check_errors(answer.get("errors"), shown.view)
         case "update":
             view = as_object(answer.get("view"))
             check_view(view)
-            workspace.replace_view(shown, view)
+            workspace.views.replace(shown, view)
         case "push":
             view = as_object(answer.get("view"))
             check_view(view)
-            workspace.open_view(shown.user, view, onto=workspace.views[shown.user])
+            workspace.views.open(shown.user, view, onto=workspace.views.stacks[shown.user])
         case other:
             raise RefusedError("invalid_arguments", [Finding("/response_action", f"unknown: {other}")])

@@ -2,32 +2,30 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
 from aiohttp import web
 
 from spectra_bot.testing.acks import apply_reply
-from spectra_bot.testing.calls import Call, CallLog
 from spectra_bot.testing.controls import Filled, find_control
 from spectra_bot.testing.delivery import Ack, Retry, Signature, SignedHttp, Transport
 from spectra_bot.testing.faults import FaultPlan
 from spectra_bot.testing.json_shapes import JsonObject, as_objects
-from spectra_bot.testing.messages import Ephemeral, Message, OpenView, StoredFile
+from spectra_bot.testing.messages import Ephemeral, Message, OpenView
 from spectra_bot.testing.payloads import Payload, PayloadBuilder
 from spectra_bot.testing.people import MANIFEST_SCOPES, Channel, Installation, NotPossibleError, Person
+from spectra_bot.testing.seen_slack import SeenSlack
 from spectra_bot.testing.server import LoopbackServer
 from spectra_bot.testing.socket_mode import DisconnectReason, SocketMode
 from spectra_bot.testing.web_api import WebApi
 from spectra_bot.testing.workspace import Workspace
 
 Mode = Literal["http", "socket"]
-Seen = TypeVar("Seen")
 
 ACK_WITHIN_S = 3.0
 
 
-class FakeSlack:
+class FakeSlack(SeenSlack):
     """One workspace with one app, served on 127.0.0.1 while the `async with` block lasts."""
 
     def __init__(
@@ -65,13 +63,12 @@ class FakeSlack:
         installation = Installation(
             token=bot_token, app_id="A1", bot_id="B1", bot_user_id="UBOT", scopes=frozenset(scopes)
         )
-        self.workspace = Workspace(
-            team_id=team_id, domain=domain, channels=channels, installation=installation, now=now
+        super().__init__(
+            workspace=Workspace(team_id=team_id, domain=domain, channels=channels, installation=installation, now=now),
+            sockets=SocketMode(app_id=installation.app_id, within_s=ack_within_s, wake=self._wake),
         )
         for user in people:
             self.workspace.person(user)
-        self.sockets = SocketMode(app_id=installation.app_id, within_s=ack_within_s, wake=self._wake)
-        self._calls = CallLog()
         self._server = LoopbackServer()
         self._payloads = PayloadBuilder(self.workspace, self._server.url)
         self._api = WebApi(
@@ -96,12 +93,7 @@ class FakeSlack:
         await self._server.start([*self._api.routes(), web.get("/link", self.sockets.serve)])
         return self
 
-    async def __aexit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         """Let held calls go, close the sockets and stop serving."""
         self.faults.clear()
         await self.sockets.close()
@@ -125,10 +117,7 @@ class FakeSlack:
         """Add someone, or describe them anew; another `team_id` makes them a guest by Slack Connect."""
         known = self.workspace.person(user)
         person = self.workspace.people[user] = Person(
-            id=user,
-            name=name or known.name,
-            team_id=team_id or known.team_id,
-            email=email or known.email,
+            id=user, name=name or known.name, team_id=team_id or known.team_id, email=email or known.email
         )
         return person
 
@@ -206,7 +195,7 @@ class FakeSlack:
             NotPossibleError: a required field is empty, or a value does not fit the form.
         """
         person = self.workspace.person(user or view.user, team)
-        shown = self.workspace.find_view(view.id) or view
+        shown = self.workspace.views.find(view.id) or view
         return await self._deliver(self._payloads.submit(shown, values or {}, person=person), signature=signature)
 
     def remove(self, message: Message) -> None:
@@ -216,7 +205,7 @@ class FakeSlack:
 
     async def close(self, view: OpenView) -> Ack | None:
         """Close a modal; the app hears of it only if the view has `notify_on_close`."""
-        self.workspace.close_view(view)
+        self.workspace.views.close(view)
         self._wake()
         if not view.view.get("notify_on_close"):
             return None
@@ -254,88 +243,8 @@ class FakeSlack:
         self._wake()
         return ack
 
-    def _standing(self, source: Message | tuple[str, str] | Ephemeral | OpenView) -> Message | Ephemeral | OpenView:
-        match source:
-            case Message():
-                return self.message(source.channel, source.ts)
-            case OpenView():
-                return self.workspace.find_view(source.id) or source
-            case Ephemeral():
-                return source
-            case (channel, ts):
-                return self.message(channel, ts)
-
-    # What happened
-
-    def messages(self, channel: str) -> list[Message]:
-        """List what stands in a channel outside its threads, broadcast replies included."""
-        return [
-            message
-            for message in self.workspace.standing_in(channel)
-            if message.thread_ts in (None, message.ts) or message.is_broadcast
-        ]
-
-    def thread(self, channel: str, ts: str) -> list[Message]:
-        """List the replies that stand in a thread, without its first message."""
-        return [message for message in self.workspace.standing_in(channel) if message.thread_ts == ts]
-
-    def message(self, channel: str, ts: str) -> Message:
-        """Return a message as it stands, with all its versions; a deleted one too.
-
-        Raises:
-            KeyError: there never was one.
-        """
-        return self.workspace.messages[channel, ts]
-
-    def ephemerals(self, channel: str, user: str) -> list[Ephemeral]:
-        """List what one person alone was shown in a channel, oldest first."""
-        return [said for said in self.workspace.ephemerals if said.channel == channel and said.user == user]
-
-    @property
-    def views(self) -> Mapping[str, tuple[OpenView, ...]]:
-        """The open modals by person, the visible one last."""
-        return {user: stack for user, stack in self.workspace.views.items() if stack}
-
-    def home(self, user: str) -> OpenView | None:
-        """Return the home view a person was shown."""
-        return self.workspace.homes.get(user)
-
-    def file(self, file_id: str) -> StoredFile:
-        """Return an uploaded file.
-
-        Raises:
-            KeyError: there is none with this id.
-        """
-        return self.workspace.files[file_id]
-
-    def calls(self, method: str | None = None) -> list[Call]:
-        """List the calls of a method, or all, in the order in which they were answered."""
-        return [call for call in self._calls.calls if method in (None, call.method)]
-
-    async def wait_for(self, predicate: Callable[[], Seen], *, timeout: float = 5.0) -> Seen:
-        """Return the first true value of `predicate`, looked at after each call and delivery.
-
-        Raises:
-            NotSeenError: `timeout` real seconds are over; tells what was there instead.
-        """
-        return await self._calls.wait_for(predicate, timeout=timeout, account=self.account)
-
-    async def connected(self, count: int = 1, *, timeout: float = 5.0) -> None:
-        """Wait until this many Socket Mode connections take payloads.
-
-        Raises:
-            NotSeenError: `timeout` real seconds are over.
-        """
-        await self.wait_for(lambda: self.sockets.connections >= count, timeout=timeout)
+    # What the network does
 
     async def disconnect(self, reason: DisconnectReason = DisconnectReason.WARNING) -> None:
         """Tell every connection to reconnect; all but a warning close it at once."""
         await self.sockets.disconnect(reason)
-
-    def account(self) -> str:
-        """Tell in a few lines what was called and what stands."""
-        calls = [f"call      {call}" for call in self._calls.calls]
-        return "\n".join([*calls, self.workspace.account(), f"sockets   {self.sockets.connections}"])
-
-    def _wake(self) -> None:
-        self._calls.wake()

@@ -22,7 +22,7 @@ def _view(arguments: Arguments, kind: str) -> JsonObject:
 
 def _check_external_id(workspace: Workspace, view: JsonObject) -> None:
     external_id = view.get("external_id")
-    shown = (item for stack in workspace.views.values() for item in stack)
+    shown = (item for stack in workspace.views.stacks.values() for item in stack)
     if external_id and any(item.view.get("external_id") == external_id for item in shown):
         raise RefusedError("duplicate_external_id")
 
@@ -32,7 +32,7 @@ def open_view(workspace: Workspace, _by: Installation, arguments: Arguments) -> 
     view = _view(arguments, "modal")
     _check_external_id(workspace, view)
     ticket = workspace.tickets.exchange_trigger(arguments.required("trigger_id"))
-    return {"ok": True, "view": workspace.open_view(ticket.user, view).view}
+    return {"ok": True, "view": workspace.views.open(ticket.user, view).view}
 
 
 def push_view(workspace: Workspace, _by: Installation, arguments: Arguments) -> JsonObject:
@@ -40,10 +40,10 @@ def push_view(workspace: Workspace, _by: Installation, arguments: Arguments) -> 
     view = _view(arguments, "modal")
     _check_external_id(workspace, view)
     ticket = workspace.tickets.exchange_trigger(arguments.required("trigger_id"))
-    stack = workspace.views.get(ticket.user, ())
+    stack = workspace.views.stacks.get(ticket.user, ())
     if not stack or ticket.view_id is None:
         raise RefusedError("not_found")
-    return {"ok": True, "view": workspace.open_view(ticket.user, view, onto=stack).view}
+    return {"ok": True, "view": workspace.views.open(ticket.user, view, onto=stack).view}
 
 
 def update_view(workspace: Workspace, _by: Installation, arguments: Arguments) -> JsonObject:
@@ -51,16 +51,16 @@ def update_view(workspace: Workspace, _by: Installation, arguments: Arguments) -
     view = _view(arguments, "modal")
     found: OpenView | None
     if arguments.has("external_id"):
-        shown = (item for stack in workspace.views.values() for item in stack)
+        shown = (item for stack in workspace.views.stacks.values() for item in stack)
         wanted = arguments.text("external_id")
         found = next((item for item in shown if item.view.get("external_id") == wanted), None)
     else:
-        found = workspace.find_view(arguments.required("view_id"))
+        found = workspace.views.find(arguments.required("view_id"))
     if found is None:
         raise RefusedError("not_found")
     if arguments.has("hash") and arguments.text("hash") != found.hash:
         raise RefusedError("hash_conflict")
-    return {"ok": True, "view": workspace.replace_view(found, view).view}
+    return {"ok": True, "view": workspace.views.replace(found, view).view}
 
 
 def publish_home(workspace: Workspace, _by: Installation, arguments: Arguments) -> JsonObject:
@@ -69,10 +69,10 @@ def publish_home(workspace: Workspace, _by: Installation, arguments: Arguments) 
     user = arguments.required("user_id")
     if user not in workspace.people:
         raise RefusedError("user_not_found")
-    shown = workspace.homes.get(user)
+    shown = workspace.views.homes.get(user)
     if arguments.has("hash") and shown is not None and arguments.text("hash") != shown.hash:
         raise RefusedError("hash_conflict")
-    return {"ok": True, "view": workspace.publish_home(user, view).view}
+    return {"ok": True, "view": workspace.views.publish_home(user, view).view}
 
 
 METHODS = (

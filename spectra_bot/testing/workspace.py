@@ -8,13 +8,12 @@ from itertools import count
 from pydantic import JsonValue
 
 from spectra_bot.testing.controls import with_ids
-from spectra_bot.testing.json_shapes import JsonObject, as_list
-from spectra_bot.testing.messages import Ephemeral, Message, MessageVersion, OpenView, StoredFile
+from spectra_bot.testing.json_shapes import JsonObject
+from spectra_bot.testing.messages import Ephemeral, Message, MessageVersion, StoredFile
 from spectra_bot.testing.people import Channel, Installation, Person
 from spectra_bot.testing.refusals import RefusedError
 from spectra_bot.testing.tickets import Ticket, TicketBook
-
-VIEWS_ON_STACK = 3
+from spectra_bot.testing.view_book import ViewBook
 
 
 class Workspace:
@@ -40,11 +39,10 @@ class Workspace:
         self.installations = {installation.token: installation}
         self.messages: dict[tuple[str, str], Message] = {}
         self.ephemerals: list[Ephemeral] = []
-        self.views: dict[str, tuple[OpenView, ...]] = {}
-        self.homes: dict[str, OpenView] = {}
         self.files: dict[str, StoredFile] = {}
         self.tickets = TicketBook(now)
         self._numbers = count(1)
+        self.views = ViewBook(team_id=team_id, app=installation, fresh=self.fresh, now=now)
 
     def fresh(self, prefix: str) -> str:
         """Make an id that no other call returns."""
@@ -178,7 +176,7 @@ class Workspace:
             state = "deleted" if message.is_deleted else f"{len(message.versions)} versions"
             lines.append(f"message   {message.channel} {message.ts} ({state}) {message.text!r}")
         lines += [f"ephemeral {said.channel} {said.user} {said.text!r}" for said in self.ephemerals]
-        lines += [f"modal     {user} {view.shown!r}" for user, stack in self.views.items() for view in stack]
+        lines += [f"modal     {user} {view.shown!r}" for user, stack in self.views.stacks.items() for view in stack]
         return "\n".join(lines)
 
     def issue_response_url(self, ticket: Ticket) -> str:
@@ -192,70 +190,3 @@ class Workspace:
         trigger_id = f"{self.fresh('')}.{self.team_id}.{self.fresh('')}"
         self.tickets.issue_trigger(trigger_id, user=user, view_id=view_id)
         return trigger_id
-
-    def open_view(self, user: str, view: JsonObject, *, onto: tuple[OpenView, ...] = ()) -> OpenView:
-        """Show a modal, on top of the stack `onto`.
-
-        Raises:
-            RefusedError: `push_limit_reached`.
-        """
-        if len(onto) >= VIEWS_ON_STACK:
-            raise RefusedError("push_limit_reached")
-        view_id = self.fresh("V")
-        opened = self._built(
-            view_id,
-            user,
-            view,
-            root_id=onto[0].id if onto else view_id,
-            previous_id=onto[-1].id if onto else None,
-        )
-        self.views[user] = (*onto, opened)
-        return opened
-
-    def publish_home(self, user: str, view: JsonObject) -> OpenView:
-        """Replace a person's home view."""
-        view_id = self.homes[user].id if user in self.homes else self.fresh("V")
-        self.homes[user] = self._built(view_id, user, view, root_id=view_id, previous_id=None)
-        return self.homes[user]
-
-    def replace_view(self, old: OpenView, view: JsonObject) -> OpenView:
-        """Show another content in an open modal; its id stays, its hash changes."""
-        if old.user in self.homes and self.homes[old.user].id == old.id:
-            return self.publish_home(old.user, view)
-        new = self._built(old.id, old.user, view, root_id=old.root_id, previous_id=old.previous_id)
-        self.views[old.user] = tuple(new if item.id == old.id else item for item in self.views[old.user])
-        return new
-
-    def close_view(self, view: OpenView, *, whole_stack: bool = False) -> None:
-        """Close a modal, with those above it; or all of the person's."""
-        stack = self.views.get(view.user, ())
-        at = next((index for index, item in enumerate(stack) if item.id == view.id), len(stack))
-        self.views[view.user] = () if whole_stack else stack[:at]
-
-    def find_view(self, view_id: str) -> OpenView | None:
-        """Find an open modal or a home view by its id."""
-        shown = [item for stack in self.views.values() for item in stack] + list(self.homes.values())
-        return next((item for item in shown if item.id == view_id), None)
-
-    def _built(self, view_id: str, user: str, view: JsonObject, *, root_id: str, previous_id: str | None) -> OpenView:
-        digest = f"{int(self.now())}.{self.fresh('')}"
-        blocks: list[JsonValue] = [*with_ids(as_list(view.get("blocks")), lambda: self.fresh("id"))]
-        stored: JsonObject = {
-            "private_metadata": "",
-            "callback_id": "",
-            "external_id": "",
-            "clear_on_close": False,
-            "notify_on_close": False,
-            **view,
-            "blocks": blocks,
-            "id": view_id,
-            "team_id": self.team_id,
-            "app_id": self.app.app_id,
-            "bot_id": self.app.bot_id,
-            "app_installed_team_id": self.team_id,
-            "hash": digest,
-            "root_view_id": root_id,
-            "previous_view_id": previous_id,
-            "state": {"values": {}},
-        }
-        return OpenView(id=view_id, user=user, hash=digest, root_id=root_id, previous_id=previous_id, view=stored)
