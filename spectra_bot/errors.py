@@ -4,7 +4,7 @@ SpectraError
 ├── DefinitionError             a workflow or runner is put together wrongly; raised before anything runs
 ├── UnknownWorkflowError        no workflow of that name is loaded
 ├── InvalidInputsError          a run's inputs do not fit its workflow's model
-├── InvalidWordError            a typed word that is not key=value
+├── InvalidWordError            a word that is not key=value, or no id
 ├── InvalidRequestError         a question that can't be asked as it is written
 ├── InvalidJsonError            a value that JSON can't hold
 ├── PayloadTooLargeError        a value past the size limit
@@ -71,7 +71,7 @@ class InvalidInputsError(SpectraError):
 
 
 class InvalidWordError(SpectraError):
-    """A typed word that can't be read as an input."""
+    """A word that can't be read: an input that is not key=value, or an id that is no word."""
 
     def __init__(self, word: str, problem: str) -> None:
         self.word = word

@@ -55,6 +55,17 @@ def inputs_of(workflow: Workflow) -> tuple[InputField, ...]:
     )
 
 
+def read_id(word: str) -> str:
+    """A caller's own id of a run: one word, because it is typed again in commands, here and in Slack.
+
+    Raises:
+        InvalidWordError: it is empty, or has spaces.
+    """
+    if word.split() != [word]:
+        raise InvalidWordError(word, "is no id: it must be one word, without spaces")
+    return word
+
+
 def read_words(words: Iterable[str]) -> dict[str, str]:
     """The texts of `key=value` words; the workflow's model says what they mean.
 

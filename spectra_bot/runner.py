@@ -42,6 +42,7 @@ class Runner(Protocol):
             UnknownWorkflowError: no workflow of that name is loaded.
             InvalidInputsError: with a problem per field.
             RunExistsError: the id belongs to a run of another workflow or with other inputs.
+            InvalidWordError: the id is no word.
         """
         ...
 

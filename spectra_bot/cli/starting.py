@@ -15,26 +15,25 @@ from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.outcome import end_with, tell_how_to_carry_on
 from spectra_bot.cli.output import stderr
 from spectra_bot.cli.session import Session
-from spectra_bot.errors import UnknownWorkflowError
+from spectra_bot.errors import InvalidWordError, UnknownWorkflowError
+from spectra_bot.run_inputs import read_id
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunStatus
 from spectra_bot.suggestions import did_you_mean
 
 
-def _refuse_spaces(_ctx: click.Context, _option: click.Parameter, run_id: str | None) -> str | None:
-    """An id is a word: it is typed again in commands, here and in Slack."""
-    if run_id is not None and run_id.split() != [run_id]:
-        raise click.BadParameter(f"{run_id!r} is no id: it must be one word, without spaces")
-    return run_id
+def _read_id(_ctx: click.Context, _option: click.Parameter, run_id: str | None) -> str | None:
+    try:
+        return None if run_id is None else read_id(run_id)
+    except InvalidWordError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
 @click.argument("workflow")
 @click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--inputs", "inputs_json", metavar="JSON", help="Inputs as one JSON object; KEY=VALUE counts more.")
-@click.option(
-    "--run-id", callback=_refuse_spaces, help="Your own id: the same start again carries on the run that is there."
-)
+@click.option("--run-id", callback=_read_id, help="Your own id: the same start again carries on the run that is there.")
 @with_call
 def run(call: Call, workflow: str, inputs: tuple[str, ...], inputs_json: str | None, run_id: str | None) -> None:
     """Start a workflow and stay with it.

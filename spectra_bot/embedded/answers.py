@@ -8,7 +8,13 @@ from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.run_log import Propose
-from spectra_bot.errors import AmbiguousInterruptError, AnswerError, NotPendingError, RunFinishedError
+from spectra_bot.errors import (
+    AmbiguousInterruptError,
+    AnswerError,
+    InvalidJsonError,
+    NotPendingError,
+    RunFinishedError,
+)
 from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.json_values import to_json_value
 from spectra_bot.machine import InterruptState, RunState, apply, begun_anew
@@ -94,6 +100,20 @@ def refuse_unstorable(response: InterruptResponse, limit: int) -> None:
     """
     to_json_value(response.data, "data of the answer", limit)
     to_json_value(response.notes, "notes of the answer", limit)
+    to_json_value(response.responder, "responder of the answer", limit)
+
+
+def refuse_unstorable_names(limit: int, **names: str | None) -> None:
+    """Stop at the name of a run, a person or a channel that can't be stored.
+
+    Raises:
+        InvalidJsonError: it is no text, or no Unicode text.
+        PayloadTooLargeError: with which it is, the size and the limit.
+    """
+    for what, name in names.items():
+        if name is not None and not isinstance(name, str):
+            raise InvalidJsonError(what, f"text is needed, not {type(name).__name__}")
+        to_json_value(name, what, limit)
 
 
 def is_overdue(interrupt: InterruptState, clock: Clock) -> bool:

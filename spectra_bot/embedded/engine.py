@@ -18,6 +18,7 @@ from spectra_bot.embedded.answers import (
     propose_loss,
     propose_retry,
     refuse_unstorable,
+    refuse_unstorable_names,
     the_one_pending,
 )
 from spectra_bot.embedded.deadlines import Deadlines
@@ -41,6 +42,7 @@ from spectra_bot.interrupts import IInterruptHandler, InterruptRequest, Interrup
 from spectra_bot.json_values import encode
 from spectra_bot.machine import RunState, apply, start
 from spectra_bot.machine import events as e
+from spectra_bot.run_inputs import read_id
 from spectra_bot.runner import Inputs
 from spectra_bot.runs import (
     Checkpoint,
@@ -146,12 +148,13 @@ class EmbeddedEngine:
         run_id: str | None = None,
     ) -> str:
         found = self._workflow(workflow)
+        refuse_unstorable_names(self._max_payload_bytes, run_id=run_id, requested_by=requested_by, channel=channel)
         stored_inputs = found.stored_inputs(inputs)
         encode(stored_inputs, "inputs", self._max_payload_bytes)
         now = self._clock.now()
         event = e.RunStarted(
             at=now,
-            run_id=run_id or new_id("r-", now),
+            run_id=new_id("r-", now) if run_id is None else read_id(run_id),
             workflow=workflow,
             shape=self._holdings.shapes[workflow],
             inputs=stored_inputs,
@@ -243,6 +246,7 @@ class EmbeddedEngine:
 
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
         encode(reason, "reason", self._max_payload_bytes)
+        refuse_unstorable_names(self._max_payload_bytes, by=by)
         await self._propose(run_id, propose_cancel(by, reason, self._clock))
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
         with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
@@ -251,6 +255,7 @@ class EmbeddedEngine:
         return result_of((await self._holdings.load(run_id))[0])
 
     async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
+        refuse_unstorable_names(self._max_payload_bytes, by=by)
         await self._propose(run_id, propose_retry(from_step, by, self._clock))
         logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
         return await self.wait(run_id)
