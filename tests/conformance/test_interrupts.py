@@ -23,6 +23,7 @@ from spectra_bot import (
     RunStatus,
     StepContext,
     StepResult,
+    StepStatus,
     UnknownInterruptError,
     Workflow,
 )
@@ -107,6 +108,18 @@ async def test_returned_request_is_answered_in_the_context(open_runner: OpenRunn
     done = await runner.resume(asked.run_id, APPROVED)
 
     assert done.outputs["ask"] == "approve"
+
+
+async def test_result_that_asks_nothing_fails_the_step(open_runner: OpenRunner) -> None:
+    workflow = Workflow("asking")
+
+    @workflow.step
+    async def ask(ctx: StepContext) -> StepResult:
+        return StepResult(status=StepStatus.INTERRUPTED)
+
+    done = await (await open_runner(workflow)).run("asking")
+
+    assert done.error == "ask: StepResult.interrupted needs a request"
 
 
 async def test_question_in_a_swallowing_step_still_parks_it(open_runner: OpenRunner) -> None:

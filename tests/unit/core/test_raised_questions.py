@@ -8,6 +8,7 @@ from spectra_bot import (
     AnswerIgnoredError,
     InterruptException,
     InterruptRequest,
+    InvalidRequestError,
     StepContext,
     UnstableQuestionError,
 )
@@ -33,6 +34,11 @@ def test_two_raised_questions_are_two_questions() -> None:
     ctx = raise_in(Visit(), SHIP, TELL)
 
     assert [(new.slot, new.request.reason) for new in ctx.asked] == [(0, "Ship it?"), (1, "Tell everybody?")]
+
+
+def test_one_key_for_two_different_raised_questions_fails_the_step() -> None:
+    with pytest.raises(InvalidRequestError, match="another question of this step has the key 'key'"):
+        raise_in(Visit(), *(request.model_copy(update={"key": "key"}) for request in (SHIP, TELL)))
 
 
 async def test_a_raised_question_takes_the_next_free_number() -> None:
