@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from spectra_bot import InterruptRequest, RunStatus, StepContext, StoreError, Workflow, WorkflowRunner
+from spectra_bot import HumanGateStep, InterruptRequest, RunStatus, StepContext, StoreError, Workflow, WorkflowRunner
+from spectra_bot.embedded.journal import change, new_run
+from spectra_bot.machine import apply, start
+from spectra_bot.machine import events as e
 from spectra_bot.store import SqliteStore
 from spectra_bot.store.connection import open_database
 from spectra_bot.store.off_loop import OffLoopConnection
@@ -174,6 +177,31 @@ async def test_sqlite_is_refused_where_an_event_loop_runs(path: Path) -> None:
     assert await asyncio.to_thread(lambda: elsewhere.execute("select 1").fetchone()) == (1,)
     elsewhere.close()
     target.close()
+
+
+@pytest.mark.parametrize("changes_the_status", [True, False])
+async def test_owner_that_lost_a_run_and_has_it_again_stores_nothing_from_before(
+    path: Path, changes_the_status: bool
+) -> None:
+    workflow = Workflow("two")
+    workflow.add("first", HumanGateStep("First?"))
+    workflow.add("second", HumanGateStep("Second?"))
+    at = ManualClock().now()
+    began = e.RunStarted(at=at, run_id="r-1", workflow="two", shape=workflow.shape(), inputs={})
+    done: e.Event = e.StepCompleted(at=at, step="first", visit=1, output=None)
+    event = e.RunCancelled(at=at) if changes_the_status else done
+    state = start(began)
+    next_change = change(1, [event], state, apply(state, event))
+
+    async with SqliteStore(str(path)) as store:
+        await store.create(new_run(began), change(0, [began], None, state), "o-1")
+        other = sqlite3.connect(path)
+        other.execute("update runs set epoch = epoch + 1")  # as two takeovers leave it: away, and back
+        other.commit()
+        other.close()
+
+        assert not await store.append(next_change, owner_id="o-1", epoch=1)
+        assert await store.append(next_change, owner_id="o-1", epoch=2)
 
 
 async def test_output_is_stored_once_and_the_row_that_changes_stays_small(path: Path) -> None:
