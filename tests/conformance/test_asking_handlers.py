@@ -58,6 +58,19 @@ async def test_handler_that_raises_lets_the_next_be_asked_and_is_asked_again(
     assert failed.last_error == "OSError: down"
 
 
+async def test_handler_is_not_asked_again_before_it_said(open_runner: OpenRunner, clock: ManualClock) -> None:
+    class SlowDownError(Exception):
+        retry_after_s = 90.0
+
+    runner = await open_runner(approval(), handlers=[Desk("desk", SlowDownError())])
+
+    asked = await runner.run("approval", {"env": "prod"})
+    [[delivery]] = [interrupt.deliveries for interrupt in (await runner.get(asked.run_id)).interrupts]
+
+    assert delivery.next_attempt_at is not None
+    assert delivery.next_attempt_at - clock.now() == timedelta(seconds=90)
+
+
 async def test_handler_outside_the_approvers_decides_nothing(open_runner: OpenRunner) -> None:
     policy = Desk("policy", InterruptResponse(status=InterruptStatus.APPROVED))
     people = Desk("people", None)
