@@ -42,6 +42,11 @@ def record(response: InterruptResponse | None, *, closed_why: str | None = None)
     return InterruptRecord(request=stamped, response=response, closed_why=closed_why, deliveries=(failing,))
 
 
+def asked_anew(request: InterruptRequest, before: InterruptRequest) -> InterruptRequest:
+    stamped = {"id": "i-2", "step": "approve", "replaces": "i-1", "changed": request.differences(before)}
+    return request.model_copy(update=stamped)
+
+
 def details(
     *interrupts: InterruptRecord, error: str | None = None, outputs: dict[str, object] | None = None
 ) -> RunDetails:
@@ -103,6 +108,18 @@ def test_answer_is_shown_with_who_note_and_data() -> None:
     assert "modify by slack:T1/U1 at 2030-01-02" in shown
     assert "note: smaller" in shown
     assert 'data: {"replicas": 1}' in shown
+
+
+def test_question_that_changed_is_shown_with_what_stands_in_for_it_and_what_changed() -> None:
+    before, after = (InterruptRequest(reason="Scale?", data={"replicas": replicas}) for replicas in (2, 3))
+    answer = InterruptResponse(status=InterruptStatus.APPROVED, option="approve", responded_at=NOON)
+    old = record(answer).model_copy(update={"superseded_by": "i-2"})
+    new = record(None).model_copy(update={"request": asked_anew(after, before)})
+
+    shown = drawn(run_view(details(old, new)))
+
+    assert "superseded by i-2: the question changed" in shown
+    assert "data.replicas: 2 → 3" in shown
 
 
 def test_question_that_nobody_answered_says_why_it_is_over() -> None:

@@ -26,6 +26,17 @@ def test_question_shows_reason_options_run_and_who_may_decide() -> None:
         assert part in shown
 
 
+def test_question_that_is_asked_anew_says_what_changed() -> None:
+    scale = question("Scale?", data={"replicas": 3})
+    before = question("Scale?", data={"replicas": 2})
+
+    shown = drawn(scale.model_copy(update={"replaces": "i-0", "changed": scale.differences(before)}))
+
+    assert "Asked anew, because it changed; the earlier answer does not count." in shown
+    assert "data.replicas: 2 → 3" in shown
+    assert "Asked anew" not in drawn(scale)
+
+
 def test_short_values_stand_in_a_table_and_long_ones_in_panels() -> None:
     shown = drawn(question(data={"env": "prod", "replicas": 3, "dry": False, "plan": {"a": [1, {"b": 2}]}}))
 
