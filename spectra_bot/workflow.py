@@ -116,9 +116,12 @@ class Workflow:
                 them, and it must have no effects. Without it a sub-workflow takes this workflow's inputs.
 
         Raises:
-            DefinitionError: the name is taken or no name, or this is no step.
+            DefinitionError: the name is taken or no name, this is no step, or an argument is of a wrong kind.
         """
         self._check_free(name)
+        for word, function in (("when", when), ("inputs", inputs)):
+            if function is not None and not callable(function):
+                raise self._wrong(name, f"{word} is a function of the context, not {function!r}")
         behind = (self._last,) if self._last is not None else ()
         where = Declared(name=name, after=_names(after), behind=behind, when=when is not None)
         if isinstance(step, Workflow):
@@ -133,6 +136,8 @@ class Workflow:
 
     def back(self, step: str, *, to: str, when: Condition) -> None:
         """After `step`, go back to an earlier step if `when` says so: a new visit of it and all behind it."""
+        if not callable(when):
+            raise self._wrong(step, f"when is a function of the context, not {when!r}")
         self._declared.add_back(step, to, ScopedCondition(scope=self._scope, holds=when))
 
     def shape(self) -> Shape:

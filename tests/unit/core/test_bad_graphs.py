@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -182,6 +183,21 @@ def test_what_is_no_step_is_refused(step: object, said: str) -> None:
 
     assert str(refused.value).startswith("workflow deploy, step 'plan': ")
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["when", "inputs"])
+def test_what_is_no_function_of_the_context_is_refused(word: str) -> None:
+    options: dict[str, Any] = {word: False}
+
+    with pytest.raises(DefinitionError, match=f"step 'plan': {word} is a function of the context, not False"):
+        Workflow("deploy").add("plan", workflow_of(a=None), **options)
+
+
+def test_a_way_back_without_a_condition_is_refused() -> None:
+    workflow = workflow_of(plan=None, check="plan")
+
+    with pytest.raises(DefinitionError, match="step 'check': when is a function of the context, not True"):
+        workflow.back("check", to="plan", when=True)  # type: ignore[arg-type]  # that is what is tested
 
 
 def test_a_target_may_name_the_gate_that_leads_to_it() -> None:
