@@ -263,6 +263,14 @@ async def test_higher_limit_holds_at_every_door(build: Runner) -> None:
     assert done.outputs["work"] == large
 
 
+async def test_limit_may_be_set_by_the_builder() -> None:
+    runner = WorkflowRunner.builder().add_workflow(gated()).with_database(":memory:").with_max_payload(LIMIT).build()
+
+    async with runner:
+        with pytest.raises(PayloadTooLargeError, match=f"the limit is {LIMIT:,};"):
+            await runner.start("gated", {"plan": "x" * LIMIT})
+
+
 async def test_long_error_is_stored_shortened(build: Runner) -> None:
     async def body(ctx: StepContext) -> object:
         raise RuntimeError("x" * 100_000)

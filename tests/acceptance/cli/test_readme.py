@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 import shlex
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from pydantic import ValidationError
 
 from handlers.slack import EVENTS_PATH
-from spectra_bot import InterruptOption, InterruptRequest, RetryPolicy
+from spectra_bot import (
+    InterruptOption,
+    InterruptRequest,
+    RetryPolicy,
+    Runner,
+    StepContext,
+    WorkflowRunner,
+)
 from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
 from spectra_bot.embedded import LEASE_S
@@ -26,6 +37,7 @@ from spectra_bot.machine.endings import MAX_CRASHES
 from spectra_bot.machine.flow import MAX_VISITS
 from spectra_bot.settings import Settings
 from spectra_bot.store.faults import BUSY_TIMEOUT_S
+from spectra_bot.testing import FakeSlack, ManualClock
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
@@ -111,6 +123,47 @@ def test_every_command_has_its_row_with_its_own_options() -> None:
 
 def test_every_field_of_an_option_has_its_row() -> None:
     assert [row[0] for row in rows("### Options of a question")] == list(InterruptOption.model_fields)
+
+
+def test_every_field_of_a_question_that_a_step_gives_has_its_row() -> None:
+    fields = list(InterruptRequest.model_fields)
+
+    assert [row[0] for row in rows("### A question")] == fields[: fields.index("id")]
+
+
+def test_every_field_of_a_retry_policy_has_its_row() -> None:
+    assert [row[0] for row in rows("### A retry policy")] == [field.name for field in dataclasses.fields(RetryPolicy)]
+
+
+def test_every_coroutine_of_a_runner_has_its_row() -> None:
+    written = {name for row in rows("### A runner in Python") for name in re.findall(r"(\w+)\(", row[0])}
+
+    assert written == {name for name, _ in inspect.getmembers(Runner, inspect.iscoroutinefunction)}
+
+
+def test_what_a_step_sees_is_there() -> None:
+    cells = [re.sub(r"await |\(.*?\)|`", "", row[0]) for row in rows("### What a step sees")]
+    written = [name for cell in cells for name in cell.split(", ")]
+
+    assert {"inputs", "response", "interrupt", "once"} < set(written)
+    assert [name for name in written if not hasattr(StepContext, name)] == []
+
+
+async def test_workflow_is_tested_as_the_readme_says() -> None:
+    made = re.search(r"`(WorkflowRunner\(.*?\))`", README)
+    assert made is not None
+    assert "`FakeSlack` is a Slack" in README
+    assert inspect.isclass(FakeSlack)
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)  # noqa: S102  the README's own example
+    clock = ManualClock()
+
+    async with eval(made[1], {**names, "WorkflowRunner": WorkflowRunner, "ManualClock": lambda: clock}) as runner:  # noqa: S307
+        asked = await runner.run("deploy", {"env": "prod"})
+        clock.advance(timedelta(hours=24))
+        done = await runner.wait(asked.run_id, over=True)
+
+    assert done.error == "approve: nobody decided in time: Deployment plan requires approval"
 
 
 def test_every_exit_code_has_its_row() -> None:
