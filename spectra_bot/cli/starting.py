@@ -15,7 +15,7 @@ from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.outcome import end_with, tell_how_to_carry_on
 from spectra_bot.cli.output import stderr
 from spectra_bot.cli.session import Session
-from spectra_bot.errors import InvalidWordError, UnknownWorkflowError
+from spectra_bot.errors import InvalidInputsError, InvalidWordError, UnknownWorkflowError
 from spectra_bot.run_inputs import read_id
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunStatus
@@ -47,7 +47,10 @@ def run(call: Call, workflow: str, inputs: tuple[str, ...], inputs_json: str | N
     if workflow not in known:
         hint = did_you_mean(workflow, list(known)) if known else "; name where it is with --workflows MODULE_OR_FILE"
         raise Refusal(f"{UnknownWorkflowError(workflow, list(known))}{hint}", ExitCode.USAGE)
-    values = parse_inputs(inputs, inputs_json, known[workflow])
+    try:
+        values = parse_inputs(inputs, inputs_json, known[workflow])
+    except InvalidInputsError as error:
+        raise Refusal(f"{error}; `spectra-bot workflows` lists what it takes", ExitCode.USAGE) from error
 
     async def begin(runner: Runner) -> str:
         started = await runner.start(workflow, values, requested_by=app.cli_identity(), run_id=run_id)

@@ -114,7 +114,7 @@ def test_show_tells_each_step_and_who_decided(deploy: Program) -> None:
     ("words", "code", "said"),
     [
         (["run", "deplo"], 2, "no workflow named 'deplo'; loaded: deploy; did you mean deploy?"),
-        (["run", "deploy"], 2, "inputs of deploy: env: Field required"),
+        (["run", "deploy"], 2, "inputs of deploy: env: Field required; `spectra-bot workflows` lists what it takes"),
         (["run", "deploy", "env=x", "replicas=many"], 2, "replicas: Input should be a valid integer"),
         (["run", "deploy", "env=x", "replica=1"], 2, "did you mean replicas?"),
         (["run", "deploy", "env=x", "--run-id", "a b"], 2, "'a b' is no id: it must be one word, without spaces"),
