@@ -60,8 +60,8 @@ async def test_only_a_failed_run_is_retried_and_only_an_open_one_cancelled(open_
     assert cancelled.pending == ()
 
 
-async def test_cancelled_step_may_clean_up(open_runner: OpenRunner) -> None:
-    running, cleaned = asyncio.Event(), asyncio.Event()
+async def test_cancelled_step_may_clean_up_before_cancel_returns(open_runner: OpenRunner) -> None:
+    running, cleaning, cleaned = asyncio.Event(), asyncio.Event(), asyncio.Event()
     workflow = Workflow("long")
 
     @workflow.step
@@ -70,18 +70,23 @@ async def test_cancelled_step_may_clean_up(open_runner: OpenRunner) -> None:
             running.set()
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            await asyncio.sleep(0)
-            cleaned.set()
+            cleaning.set()
+            await cleaned.wait()
             raise
 
     runner = await open_runner(workflow)
     run_id = await runner.start("long")
     await running.wait()
 
-    done = await runner.cancel(run_id)
+    cancelling = asyncio.create_task(runner.cancel(run_id))
+    await cleaning.wait()
+    meanwhile = [(await runner.get(run_id)).status for _ in range(3)]
+    is_waiting = not cancelling.done()
+    cleaned.set()
+    done = await cancelling
 
+    assert (set(meanwhile), is_waiting) == ({RunStatus.CANCELLED}, True)
     assert done.status is RunStatus.CANCELLED
-    assert cleaned.is_set()
 
 
 @pytest.mark.parametrize("raised", [asyncio.CancelledError(), SystemExit(3), GeneratorExit("odd")])
