@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic import (
+    BeforeValidator,
+    ByteSize,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from spectra_bot.errors import SpectraError
@@ -32,6 +40,13 @@ def _places(value: object) -> object:
     if isinstance(value, str):
         return tuple(place.strip() for place in value.replace(os.pathsep, ",").split(",") if place.strip())
     return value
+
+
+def _size(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError as error:
+        raise ValueError("a number of bytes is needed, or one with a unit, such as 4MiB") from error
 
 
 class Settings(BaseSettings):
@@ -63,7 +78,7 @@ class Settings(BaseSettings):
     """Where Slack's Web API is; a test points it at a stand-in."""
     allow_other_workspaces: bool = False
     """People of other workspaces (Slack Connect) may decide."""
-    max_payload: Annotated[ByteSize, Field(ge=1024, le=512 * 1024 * 1024)] = "4MiB"  # type: ignore[assignment]  # read
+    max_payload: Annotated[ByteSize, WrapValidator(_size), Field(ge=1024, le=512 * 1024 * 1024)] = "4MiB"  # type: ignore[assignment]  # read
     """The largest stored value: inputs, an output, a `once` result, data or notes; as `4MiB` or in bytes."""
     redis_url: SecretStr | None = None
     """The Redis of the queue, redis://USER:PASSWORD@HOST:PORT; without it there is no queue."""

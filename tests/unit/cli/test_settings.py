@@ -115,9 +115,18 @@ def test_payload_limit_takes_bytes_and_units(text: str, size: int, monkeypatch: 
     assert Settings.load().max_payload == size
 
 
-@pytest.mark.parametrize("text", ["much", "-1", "10", "1TiB"])
-def test_payload_limit_that_does_not_fit_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("much", "a number of bytes is needed, or one with a unit, such as 4MiB"),
+        ("-1", "a number of bytes is needed"),
+        ("5 apples", "a number of bytes is needed"),
+        ("10", "greater than or equal to 1024"),
+        ("1TiB", "less than or equal to 536870912"),
+    ],
+)
+def test_payload_limit_that_does_not_fit_is_named(text: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRA_MAX_PAYLOAD", text)
 
-    with pytest.raises(SettingsError, match="SPECTRA_MAX_PAYLOAD: "):
+    with pytest.raises(SettingsError, match=f"SPECTRA_MAX_PAYLOAD: .*{said}"):
         Settings.load()
