@@ -30,6 +30,7 @@ from spectra_bot.cli.exit_codes import ExitCode
 from spectra_bot.embedded import LEASE_S
 from spectra_bot.embedded.engine import GRACE_S
 from spectra_bot.embedded.execution import MAX_ERROR
+from spectra_bot.embedded.reconciler import PAUSE_S, ROUND_S
 from spectra_bot.embedded.time_limit import CLEAN_UP_S
 from spectra_bot.interrupts import MAX_OPTIONS
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
@@ -192,6 +193,8 @@ def test_limits_are_as_the_readme_tells_them() -> None:
     assert f"A stored error has at most {MAX_ERROR:,} characters" in said
     assert f"a change waits for {BUSY_TIMEOUT_S:.0f} seconds, a minute at most" in said
     assert f"a question up to {MAX_OPTIONS} options" in said
+    assert (ROUND_S, PAUSE_S) == (600, 1)
+    assert "looks about every ten minutes whether each open question still stands, one a second at most" in said
     assert InterruptRequest(reason="x" * 3_000)
     with pytest.raises(ValidationError):
         InterruptRequest(reason="x" * 3_001)
