@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from spectra_bot import HumanGateStep, InterruptRequest, RunStatus, StepContext,
 from spectra_bot.embedded.journal import change, new_run
 from spectra_bot.machine import apply, start
 from spectra_bot.machine import events as e
-from spectra_bot.store import SqliteStore
+from spectra_bot.store import Owner, SqliteStore
 from spectra_bot.store.connection import open_database
 from spectra_bot.store.off_loop import OffLoopConnection
 from spectra_bot.store.schema import APPLICATION_ID, SCHEMA_VERSION
@@ -179,17 +180,41 @@ async def test_sqlite_is_refused_where_an_event_loop_runs(path: Path) -> None:
     target.close()
 
 
+def begun() -> e.RunStarted:
+    """A run of two steps at its start."""
+    workflow = Workflow("two")
+    workflow.add("first", HumanGateStep("First?"))
+    workflow.add("second", HumanGateStep("Second?"))
+    return e.RunStarted(at=ManualClock().now(), run_id="r-1", workflow="two", shape=workflow.shape(), inputs={})
+
+
+@pytest.mark.parametrize(
+    ("boot", "later_s", "is_free"),
+    [("b-1", 5.0, False), ("b-1", 7.0, True), ("b-1", -7.0, True), ("b-2", 5.0, True)],
+    ids=["owner-beats", "beat-is-old", "beat-is-of-another-boot-though-its-id-is-the-same", "another-boot"],
+)
+async def test_run_is_free_where_its_owner_has_no_beat_of_this_boot_within_its_lease(
+    path: Path, boot: str, later_s: float, is_free: bool
+) -> None:
+    began = begun()
+    owner = Owner(owner_id="o-1", boot_id="b-1", pid_namespace=None, pid=1, lease_s=6.0)
+
+    async with SqliteStore(str(path)) as store:
+        await store.create(new_run(began), change(0, [began], None, start(began)), owner.owner_id)
+        await store.beat(owner, lambda: 1_000.0)
+        other = replace(owner, owner_id="o-2", boot_id=boot)
+        claim = await store.claim("r-1", ["two"], other, lambda: 1_000.0 + later_s, may_take=True)
+
+    assert (claim is not None) == is_free
+
+
 @pytest.mark.parametrize("changes_the_status", [True, False])
 async def test_owner_that_lost_a_run_and_has_it_again_stores_nothing_from_before(
     path: Path, changes_the_status: bool
 ) -> None:
-    workflow = Workflow("two")
-    workflow.add("first", HumanGateStep("First?"))
-    workflow.add("second", HumanGateStep("Second?"))
-    at = ManualClock().now()
-    began = e.RunStarted(at=at, run_id="r-1", workflow="two", shape=workflow.shape(), inputs={})
-    done: e.Event = e.StepCompleted(at=at, step="first", visit=1, output=None)
-    event = e.RunCancelled(at=at) if changes_the_status else done
+    began = begun()
+    done: e.Event = e.StepCompleted(at=began.at, step="first", visit=1, output=None)
+    event = e.RunCancelled(at=began.at) if changes_the_status else done
     state = start(began)
     next_change = change(1, [event], state, apply(state, event))
 
