@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from handlers.slack import DeliveryError
 from spectra_bot import InterruptResponse, InterruptStatus, RunStatus
 from spectra_bot.testing import Channel, Dropped, FakeSlack, Message, RateLimited, Refused, ServerError
 from tests.integration.slack.bot import Bot, a_bot, has_buttons
@@ -185,3 +186,20 @@ async def test_a_new_process_settles_what_the_old_one_asked(tmp_path: Path) -> N
             assert "*Approve* by <@U2>" in closed.text
             assert len(bot.questions()) == 1
             assert len(await slack.wait_for(lambda: slack.thread(message.channel, message.ts))) == 1
+
+
+async def test_a_long_rate_limit_is_said_to_who_delivers_and_who_looks(tmp_path: Path) -> None:
+    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+        run_id = await bot.ask("ask")
+        request = await bot.pending(run_id)
+        [delivery] = (await bot.runner.get(run_id)).interrupts[0].deliveries
+        assert delivery.receipt is not None
+        for method in ("chat.postMessage", "chat.getPermalink"):
+            bot.slack.faults.add(method, RateLimited(retry_after=600), times=None)
+
+        with pytest.raises(DeliveryError) as of_the_post:
+            await bot.handler.handle(request)
+        with pytest.raises(DeliveryError) as of_the_look:
+            await bot.handler.stands(request, delivery.receipt)
+
+        assert (of_the_post.value.retry_after_s, of_the_look.value.retry_after_s) == (600, 600)
