@@ -15,8 +15,9 @@ from spectra_bot.cli.commands_to_type import CommandsToType
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.outcome import tell_how_to_retry
 from spectra_bot.cli.output import print_records, stderr, stdout
+from spectra_bot.cli.run_view import run_view
 from spectra_bot.cli.runners import opened, refuse_missing_folder
-from spectra_bot.cli.views import history_view, pending_view, run_view, runs_view, steps_in_words
+from spectra_bot.cli.views import history_view, pending_view, runs_view, steps_in_words
 from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.printable import printable
 from spectra_bot.run_inputs import inputs_of

@@ -2,67 +2,45 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
 
 from pydantic import JsonValue
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
+from spectra_bot.cli.terms import (
+    counted,
+    cut,
+    moment_text,
+    plain_table,
+    shown,
+    status_text,
+    value_text,
+)
 from spectra_bot.graph import Edge, Node, Shape
 from spectra_bot.interrupts import InterruptRequest
-from spectra_bot.options import InterruptStatus
 from spectra_bot.printable import printable
 from spectra_bot.redact import redact
 from spectra_bot.runs import (
     Checkpoint,
-    DeliveryRecord,
-    InterruptRecord,
     RunDetails,
     RunResult,
     RunSummary,
-    StepRecord,
 )
 
 MAX_OUTPUT = 500
 """A value of a step's output is cut here; `show --json` has it whole."""
 
-_STYLES = {
-    "completed": "green",
-    "approved": "green",
-    "running": "blue",
-    "retrying": "yellow",
-    "interrupted": "yellow",
-    "pending": "yellow",
-    "timed_out": "yellow",
-    "failed": "red",
-    "rejected": "red",
-    "cancelled": "magenta",
-    "skipped": "dim",
-    "waiting": "dim",
-}
-_MARKS = {
-    "completed": "✓",
-    "running": "…",
-    "retrying": "↻",
-    "interrupted": "?",
-    "failed": "✗",
-    "skipped": "-",
-    "cancelled": "✗",
-}
-
 
 def outcome_line(result: RunResult) -> Text:
     """The run, its status and its error on one line."""
-    line = Text.assemble(f"Run {result.run_id} of {result.workflow}: ", _status(result.status))
+    line = Text.assemble(f"Run {result.run_id} of {result.workflow}: ", status_text(result.status))
     if result.pending:
-        line.append(f", waiting for {_counted(len(result.pending), 'answer')}")
+        line.append(f", waiting for {counted(len(result.pending), 'answer')}")
     if result.error:
-        line.append(f": {_shown(result.error)}")
+        line.append(f": {shown(result.error)}")
     return line
 
 
@@ -73,10 +51,10 @@ def output_view(details: RunDetails) -> RenderableType | None:
         return None
     output = redact(details.outputs[last[-1]])
     if not isinstance(output, dict):
-        return Text(_cut(_as_text(output), MAX_OUTPUT))
-    table = _plain_table()
+        return Text(cut(value_text(output), MAX_OUTPUT))
+    table = plain_table()
     for key, value in output.items():
-        table.add_row(Text(printable(key)), Text(_cut(_as_text(value), MAX_OUTPUT)))
+        table.add_row(Text(printable(key)), Text(cut(value_text(value), MAX_OUTPUT)))
     return table
 
 
@@ -85,16 +63,16 @@ def runs_view(runs: Iterable[RunSummary]) -> Table:
     table = Table("run", "workflow", "status", "started by", "started", "error", box=box.SIMPLE_HEAD)
     table.columns[0].no_wrap = True
     for run in runs:
-        status = _status(run.status)
+        status = status_text(run.status)
         if run.pending:
-            status.append(f" ({_counted(run.pending, 'question')})")
+            status.append(f" ({counted(run.pending, 'question')})")
         table.add_row(
             Text(printable(run.run_id)),
             Text(printable(run.workflow)),
             status,
             Text(printable(run.requested_by or "")),
-            _moment(run.created_at),
-            Text(_cut(_shown(run.error or ""), 200)),
+            moment_text(run.created_at),
+            Text(cut(shown(run.error or ""), 200)),
         )
     return table
 
@@ -108,9 +86,9 @@ def pending_view(requests: Iterable[InterruptRequest]) -> Table:
             Text(printable(request.id)),
             Text(printable(request.run_id)),
             Text(printable(f"{request.workflow} · {request.step}")),
-            Text(_cut(_shown(request.reason), 300)),
+            Text(cut(shown(request.reason), 300)),
             Text(printable(", ".join(option.id for option in request.options))),
-            _moment(request.deadline),
+            moment_text(request.deadline),
         )
     return table
 
@@ -121,11 +99,11 @@ def history_view(checkpoints: Iterable[Checkpoint]) -> Table:
     for checkpoint in checkpoints:
         table.add_row(
             str(checkpoint.seq),
-            _moment(checkpoint.at),
+            moment_text(checkpoint.at),
             checkpoint.event,
             Text(printable(checkpoint.step or "")),
             Text(printable(checkpoint.by or "")),
-            Text(_cut(_gist(redact(checkpoint.detail)), 160)),
+            Text(cut(_gist(redact(checkpoint.detail)), 160)),
         )
     return table
 
@@ -146,156 +124,19 @@ def _node_in_words(node: Node) -> str:
     return " · ".join([node.name, *(note for note in notes if note)])
 
 
-def run_view(details: RunDetails) -> RenderableType:
-    """The run with its steps as a tree: status, duration, who decided, how it was delivered."""
-    head = Text.assemble((printable(details.run_id), "bold"), f" · {printable(details.workflow)} · ")
-    head.append_text(_status(details.status))
-    facts = _plain_table()
-    facts.add_row("started", _moment(details.created_at))
-    if details.requested_by:
-        facts.add_row("by", Text(printable(details.requested_by)))
-    if details.inputs:
-        facts.add_row("inputs", Text(_as_text(redact(details.inputs))))
-    if details.error:
-        facts.add_row("error", Text(_shown(details.error), style="red"))
-    tree = Tree(head, guide_style="dim")
-    linear = _is_linear(details.steps)
-    for step in details.steps:
-        branch = tree.add(_step_line(step, linear=linear))
-        for record in details.interrupts:
-            if record.request.step == step.step:
-                _add_interrupt(branch, record)
-        if step.error:
-            branch.add(Text(_shown(step.error), style="red"))
-    return Group(tree, facts)
-
-
-def _step_line(step: StepRecord, *, linear: bool) -> Text:
-    line = Text.assemble((f"{_MARKS.get(step.phase, '·')} ", _STYLES[step.phase]), (printable(step.step), "bold"), " ")
-    line.append_text(_status(step.phase))
-    notes = [
-        _duration(step.duration),
-        f"visit {step.visit}" if step.visit > 1 else "",
-        f"attempt {step.attempt}" if step.attempt > 1 else "",
-        f"at {_moment(step.retry_at)}" if step.retry_at else "",
-        f"after {', '.join(step.after)}" if step.after and not linear else "",
-    ]
-    line.append("".join(f" · {printable(note)}" for note in notes if note), style="dim")
-    return line
-
-
-def _add_interrupt(branch: Tree, record: InterruptRecord) -> None:
-    node = branch.add(Text.assemble(_decision(record), f"  {_cut(_shown(record.request.reason), 300)}"))
-    response = record.response
-    if record.superseded_by:
-        node.add(Text(printable(f"superseded by {record.superseded_by}: the question changed"), style="yellow"))
-    for difference in record.request.changed:
-        node.add(Text(_cut(_shown(str(difference)), 300), style="dim"))
-    if response and response.notes:
-        node.add(Text(f"note: {_shown(response.notes)}"))
-    if response and {key: value for key, value in response.data.items() if value != response.notes}:
-        node.add(Text(f"data: {_cut(_as_text(redact(response.data)), 300)}"))
-    if record.status == "pending":
-        until = f" · until {_moment(record.request.deadline)}" if record.request.deadline else ""
-        node.add(Text(printable(f"interrupt {record.request.id}{until}"), style="dim"))
-    for delivery in record.deliveries:
-        node.add(Text(_delivery(delivery), style="dim"))
-
-
-def _decision(record: InterruptRecord) -> Text:
-    response = record.response
-    if response is None:
-        return Text("waiting", style=_STYLES["pending"])
-    line = Text(printable(response.option or response.status.value.replace("_", " ")))
-    line.stylize(_STYLES.get(response.status.value, "bold"))
-    if response.status is InterruptStatus.CANCELLED and record.closed_why:
-        line.append(f": {_shown(record.closed_why)}", style="dim")
-    elif response.status is InterruptStatus.TIMED_OUT and response.option:
-        line.append(" by default, nobody decided in time", style="dim")
-    elif response.responder:
-        line.append(f" by {printable(response.responder)}")
-    if response.responded_at:
-        line.append(f" at {_moment(response.responded_at)}", style="dim")
-    return line
-
-
-def _delivery(delivery: DeliveryRecord) -> str:
-    parts = [printable(delivery.handler)]
-    if delivery.settled_at:
-        parts.append(f"settled {_moment(delivery.settled_at)}")
-    elif delivery.delivered_at:
-        parts.append(f"delivered {_moment(delivery.delivered_at)}")
-    if delivery.lost:
-        parts.append(f"was gone {_counted(delivery.lost, 'time')} before")
-    if delivery.last_error:
-        parts.append(f"{_counted(delivery.attempts, 'attempt')}, last error: {_shown(delivery.last_error)}")
-    if delivery.next_attempt_at:
-        parts.append(f"next attempt {_moment(delivery.next_attempt_at)}")
-    return " · ".join(parts)
-
-
 def _gist(detail: dict[str, JsonValue]) -> str:
     """What an event is about, in short; `history --json` has all of it."""
     request, response = detail.get("request"), detail.get("response")
     if isinstance(request, dict):
-        return _as_text(request.get("reason"))
+        return value_text(request.get("reason"))
     if isinstance(response, dict):
         notes = response.get("notes")
-        return _as_text(response.get("option") or response.get("status")) + (f": {_as_text(notes)}" if notes else "")
+        return value_text(response.get("option") or response.get("status")) + (
+            f": {value_text(notes)}" if notes else ""
+        )
     told = {
         name: detail[name]
         for name in ("inputs", "output", "error", "reason", "from_step", "handler")
         if detail.get(name)
     }
-    return _as_text(told) if told else ""
-
-
-def _is_linear(steps: Sequence[StepRecord]) -> bool:
-    names = [step.step for step in steps]
-    return all(step.after == ((names[index - 1],) if index else ()) for index, step in enumerate(steps))
-
-
-def _status(status: str) -> Text:
-    return Text(str(status), style=_STYLES.get(status, ""))
-
-
-def _moment(moment: datetime | None) -> str:
-    """A time as errors and questions tell it: in UTC, and marked so."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if moment else ""
-
-
-def _duration(duration: timedelta | None) -> str:
-    if duration is None:
-        return ""
-    seconds = duration.total_seconds()
-    return f"{seconds:.1f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _as_text(value: JsonValue) -> str:
-    match value:
-        case str():
-            text = value
-        case list() if all(isinstance(item, str) for item in value):
-            text = ", ".join(str(item) for item in value)
-        case _:
-            text = json.dumps(value, ensure_ascii=False)
-    return printable(text)
-
-
-def _shown(text: str) -> str:
-    return printable(redact(text))
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def _plain_table() -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
+    return value_text(told) if told else ""

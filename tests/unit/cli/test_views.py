@@ -21,7 +21,8 @@ from spectra_bot import (
     StepRecord,
 )
 from spectra_bot.cli.progress import Progress
-from spectra_bot.cli.views import history_view, outcome_line, output_view, run_view, runs_view
+from spectra_bot.cli.run_view import run_view
+from spectra_bot.cli.views import history_view, outcome_line, output_view, runs_view
 
 NOON = datetime(2030, 1, 2, 12, 0, tzinfo=UTC)
 BAD = "\x1b[2J[red]xoxb-1234567890-abcdef[/red]"
