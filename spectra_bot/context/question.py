@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from spectra_bot.differences import Difference
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
@@ -22,6 +21,8 @@ class Question:
     response: InterruptResponse | None
     changes: int = 0
     """How often it stands in for an earlier question that changed."""
+    over_before: int = 0
+    """How many interrupts of its run were over when it was answered: their order, however the wall clock jumps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,3 @@ def with_request(question: Question) -> InterruptResponse:
     assert question.response is not None  # noqa: S101  its callers looked
     request = question.request.model_copy(update={"data": copy_of(question.request.data)})
     return question.response.model_copy(update={"data": copy_of(question.response.data), "request": request})
-
-
-def answered_at(question: Question) -> Any:
-    """When a question was answered."""
-    assert question.response is not None  # noqa: S101  its callers looked
-    return question.response.responded_at

@@ -13,7 +13,6 @@ from spectra_bot.context.question import (
     NewQuestion,
     Question,
     Slot,
-    answered_at,
     keyed,
     same_question,
     with_request,
@@ -81,8 +80,7 @@ class StepContext:
     def response(self) -> InterruptResponse | None:
         """The newest answer of this visit, None before the first."""
         answered = [question for question in self.questions.values() if question.response]
-        # Of two in the same moment it is the later question.
-        newest = max(reversed(answered), key=answered_at, default=None)
+        newest = max(answered, key=lambda question: question.over_before, default=None)
         return with_request(newest) if newest else None
 
     @property

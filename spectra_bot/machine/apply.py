@@ -187,7 +187,8 @@ def _superseded(interrupt: InterruptState, by: str, at: datetime) -> InterruptSt
 
 def _close(state: RunState, interrupt: InterruptState, response: InterruptResponse, at: datetime) -> RunState:
     """Give a pending interrupt its response; its step runs again when it waits for no other."""
-    interrupts = {**state.interrupts, interrupt.request.id: evolve(interrupt, response=response)}
+    over = sum(other.response is not None for other in state.interrupts.values())
+    interrupts = {**state.interrupts, interrupt.request.id: evolve(interrupt, response=response, over_before=over)}
     state = evolve(state, interrupts=interrupts)
     node = state.nodes[interrupt.step]
     if node.phase is Phase.PARKED and all(interrupts[waiting].response for waiting in node.waits_for):

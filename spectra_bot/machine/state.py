@@ -123,6 +123,8 @@ class InterruptState:
     slot: Slot
     changes: int = 0
     response: InterruptResponse | None = None
+    over_before: int = 0
+    """How many interrupts of its run were over when it was answered."""
     closed_why: str | None = None
     superseded_by: str | None = None
     """The interrupt that stands in for this one, because the question changed."""
@@ -163,6 +165,10 @@ class RunState:
         for slot, interrupt_id in self.nodes[step].slots.items():
             interrupt = self.interrupts[interrupt_id]
             found[slot] = Question(
-                slot=slot, request=interrupt.request, response=interrupt.response, changes=interrupt.changes
+                slot=slot,
+                request=interrupt.request,
+                response=interrupt.response,
+                changes=interrupt.changes,
+                over_before=interrupt.over_before,
             )
         return found

@@ -93,6 +93,29 @@ async def test_raised_request_is_answered_in_the_context(open_runner: OpenRunner
     assert done.outputs["ask"] == [True, "Ship it?", "cli:ada"]
 
 
+async def test_newest_answer_is_the_one_given_last_though_the_clock_was_set_back(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    workflow = Workflow("asking")
+
+    @workflow.step
+    async def ask(ctx: StepContext) -> list[object]:
+        if len(ctx.responses) < 2:
+            raise InterruptException(InterruptRequest(reason="Wipe it?" if ctx.responses else "Stop it?"))
+        assert ctx.response is not None
+        assert ctx.response.request is not None
+        return [ctx.response.approved, ctx.response.request.reason]
+
+    runner = await open_runner(workflow)
+    asked = await runner.run("asking")
+    asked = await runner.resume(asked.run_id, APPROVED)
+
+    clock.jump(timedelta(hours=-3))
+    done = await runner.resume(asked.run_id, InterruptResponse(status=InterruptStatus.REJECTED))
+
+    assert done.outputs["ask"] == [False, "Wipe it?"]
+
+
 async def test_returned_request_is_answered_in_the_context(open_runner: OpenRunner) -> None:
     workflow = Workflow("returning")
 

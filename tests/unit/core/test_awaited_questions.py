@@ -9,15 +9,13 @@ import pytest
 from spectra_bot import (
     InterruptException,
     InterruptRequest,
-    InterruptResponse,
     InterruptStatus,
     InterruptTimedOutError,
     InvalidRequestError,
     QuestionOrderError,
     UnstableQuestionError,
 )
-from spectra_bot.context import MAX_CHANGES, Question
-from tests.unit.core.runs import NOW
+from spectra_bot.context import MAX_CHANGES
 from tests.unit.core.visits import PIN, SHIP, TELL, Visit
 
 
@@ -225,18 +223,3 @@ async def test_the_response_is_the_newest_answer() -> None:
 
     assert response is not None
     assert response.option == "approve"
-
-
-async def test_of_two_answers_in_the_same_moment_the_later_question_has_the_newest() -> None:
-    visit = Visit()
-    for number, option in ((0, "approve"), (1, "reject")):
-        visit.questions[number] = Question(
-            slot=number,
-            request=SHIP.model_copy(update={"id": f"i-{number}", "digest": f"{number}"}),
-            response=InterruptResponse(status=InterruptStatus.ANSWERED, option=option, responded_at=NOW),
-        )
-
-    response = visit.execution().response
-
-    assert response is not None
-    assert response.option == "reject"

@@ -61,8 +61,9 @@ class Visit:
         response = InterruptResponse(
             status=status, option=option, responded_at=self.now, interrupt_id=question.request.id
         )
+        over = sum(other.response is not None for other in self.questions.values())
         self.questions[slot] = Question(
-            slot=slot, request=question.request, response=response, changes=question.changes
+            slot=slot, request=question.request, response=response, changes=question.changes, over_before=over
         )
 
     async def ask(self, request: InterruptRequest, key: str | None = None) -> Slot:
