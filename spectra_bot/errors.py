@@ -26,7 +26,7 @@ SpectraError
 │   ├── AnswerIgnoredError      an answered question was raised again
 │   ├── UnstableQuestionError   a question changed on each re-run
 │   ├── QuestionOrderError      unkeyed questions changed places
-│   ├── OnceKeyError            a once key used twice in one visit
+│   ├── OnceKeyError            a once key used twice in one visit, or one that is no text
 │   └── OnceResultError         an effect was done, and its result can't be stored
 ├── StepTimedOutError           a step ran for longer than its timeout; a TimeoutError too
 ├── StoreError                  the database can't be used, or refused a change
@@ -262,11 +262,11 @@ class QuestionOrderError(StepError):
 
 
 class OnceKeyError(StepError):
-    """A once key used twice in one visit of a step."""
+    """A once key used twice in one visit of a step, or one that is no text."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, problem: str = "was called twice in one visit; give each effect a key of its own"):
         self.key = key
-        super().__init__(f"once({key!r}) was called twice in one visit; give each effect a key of its own")
+        super().__init__(f"once({key!r}) {problem}")
 
 
 class OnceResultError(StepError):

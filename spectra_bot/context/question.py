@@ -36,6 +36,11 @@ class NewQuestion:
     changes: int = 0
 
 
+def is_text(key: object) -> bool:
+    """It can be stored as text, and is the same when it is read again."""
+    return isinstance(key, str) and key == key.encode(errors="replace").decode()
+
+
 def keyed(request: InterruptRequest, slot: Slot) -> InterruptRequest:
     """A request as it stands in its slot."""
     key = slot if isinstance(slot, str) else None

@@ -13,6 +13,7 @@ from spectra_bot.context.question import (
     NewQuestion,
     Question,
     Slot,
+    is_text,
     keyed,
     same_question,
     with_request,
@@ -99,9 +100,11 @@ class StepContext:
             InterruptTimedOutError: nobody decided in time and there is no default option.
             UnstableQuestionError: the question changed on three re-runs in a row.
             QuestionOrderError: unkeyed questions changed places.
-            InvalidRequestError: two different questions have one key.
+            InvalidRequestError: two different questions have one key, or it is no text.
         """
         slot: Slot | None = key or request.key
+        if slot is not None and not is_text(slot):
+            raise InvalidRequestError(f"{request.reason!r}: its key {slot!r} is not Unicode text")
         if slot is None:
             slot, self._next = self._next, self._next + 1
         request = keyed(request, slot)
@@ -159,9 +162,11 @@ class StepContext:
             fn: a function, or an async one, without arguments.
 
         Raises:
-            OnceKeyError: the key was used twice in this visit.
+            OnceKeyError: the key was used twice in this visit, or is no text.
             OnceResultError: it was done, and JSON can't hold its result, or not within the size limit.
         """
+        if not is_text(key):
+            raise OnceKeyError(key, "was not begun: a key is Unicode text")
         if key in self._once_keys:
             raise OnceKeyError(key)
         self._once_keys.add(key)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from spectra_bot import (
+    InvalidRequestError,
     OnceKeyError,
 )
 from tests.unit.core.visits import SHIP, Visit
@@ -54,6 +55,25 @@ async def test_a_once_key_used_twice_fails_the_step_on_its_re_run_too() -> None:
 
     with pytest.raises(OnceKeyError):
         await ctx.once("ship", lambda: 1)
+
+
+NO_TEXTS = [7, ("host", 1), b"host", "host-\udcff"]
+
+
+@pytest.mark.parametrize("key", NO_TEXTS)
+async def test_an_effect_whose_key_would_not_be_read_again_is_not_begun(key: Any) -> None:
+    done: list[str] = []
+
+    with pytest.raises(OnceKeyError, match="was not begun: a key is Unicode text"):
+        await Visit().execution().once(key, lambda: done.append("shipped"))
+
+    assert done == []
+
+
+@pytest.mark.parametrize("key", NO_TEXTS)
+async def test_a_question_whose_key_would_not_be_read_again_is_refused(key: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"'Ship it\?': its key .+ is not Unicode text"):
+        await Visit().execution().interrupt(SHIP, key=key)
 
 
 async def test_an_effect_that_failed_may_be_tried_again() -> None:
