@@ -12,6 +12,9 @@ from spectra_bot.errors import DefinitionError, SpectraError
 _MOST_DOUBLINGS = 60
 """Further growth of a pause is cut off by its limit in any case."""
 
+_LONGEST = timedelta(days=365)
+"""Of a `longest_pause`: a date that lies in no calendar can't be stored."""
+
 
 def pause_s(tried: int, *, first_s: float, longest_s: float, factor: float = 2.0, jitter: float = 0.2) -> float:
     """Seconds to wait after so many failed tries: growing from `first_s`, capped, then varied by a part of itself."""
@@ -31,7 +34,7 @@ class RetryPolicy:
         attempts: executions that may raise, the first included; a retry by a person grants as many again.
         first_pause: before the second attempt.
         factor: by which each pause is longer than the one before.
-        longest_pause: no pause grows past it.
+        longest_pause: no pause grows past it; a year at most.
         jitter: each pause is varied by up to this part of itself (0 to 1), so that runs do not retry in step.
         on: the errors after which it is tried again; the package's own errors only if they are named here.
         never_on: errors that are exempt from `on`.
@@ -53,6 +56,8 @@ class RetryPolicy:
             value = getattr(self, name)
             if not isinstance(value, timedelta) or value < timedelta(0):
                 raise DefinitionError(f"RetryPolicy: {name} is a timedelta of zero or more, not {value!r}")
+        if self.longest_pause > _LONGEST:
+            raise DefinitionError(f"RetryPolicy: longest_pause is at most {_LONGEST.days} days")
         if not isinstance(self.attempts, int) or self.attempts < 1:
             raise DefinitionError(f"RetryPolicy: attempts is a number from 1, not {self.attempts!r}")
         if not math.isfinite(self.factor) or not 1 <= self.factor <= 100:

@@ -63,6 +63,7 @@ def test_a_policy_covers_the_errors_it_names_and_not_the_packages_own(
         ({"attempts": 0}, "attempts is a number from 1, not 0"),
         ({"first_pause": 5}, "first_pause is a timedelta of zero or more, not 5"),
         ({"longest_pause": timedelta(seconds=-1)}, "longest_pause is a timedelta"),
+        ({"longest_pause": timedelta.max}, "longest_pause is at most 365 days"),
         ({"factor": 0.5}, "factor is a number from 1 to 100, not 0.5"),
         ({"factor": float("nan")}, "factor is a number"),
         ({"jitter": 1.5}, "jitter is a number from 0 to 1, not 1.5"),
