@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
 from spectra_bot.context import Effects, NewQuestion, Slot, StepContext
-from spectra_bot.embedded.journal import new_id
+from spectra_bot.embedded.journal import new_id, text_of
 from spectra_bot.embedded.time_limit import within
 from spectra_bot.errors import SpectraError, StepTimedOutError
 from spectra_bot.interrupts import InterruptException, InterruptRequest
@@ -238,7 +238,7 @@ def _in_words(error: BaseException) -> str:
         return "a question; only a step can ask"
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(_in_words(one) for one in error.exceptions)
-    said = str(error)
+    said = text_of(error)
     if isinstance(error, SpectraError):
         return said
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

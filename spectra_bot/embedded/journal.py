@@ -26,6 +26,14 @@ def new_id(prefix: str, now: datetime) -> str:
     return prefix + "".join(_ALPHABET[number >> shift & 31] for shift in range(65, -1, -5))
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says; a foreign one may fail even at that, and what it ended has to be stored all the same."""
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001  it is told in the error's place
+        return f"(its text can't be made: {type(second).__name__})"
+
+
 def new_run(event: e.RunStarted) -> NewRun:
     """The row of a run that begins."""
     return NewRun(

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from spectra_bot.clock import Clock, from_text, to_text
 from spectra_bot.embedded.answers import propose_answer, refuse_unstorable
+from spectra_bot.embedded.journal import text_of
 from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.views import result_of
 from spectra_bot.errors import AnswerError, DefinitionError, LeaseLostError, NotAllowedError
@@ -229,7 +230,7 @@ class HandlerOutbox:
 
 def in_words(error: BaseException) -> str:
     """A handler's error as it is kept; it may quote anything."""
-    said = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+    said = f"{type(error).__name__}: {text_of(error)}".encode(errors="backslashreplace").decode()
     return said[:MAX_ERROR]
 
 

@@ -110,6 +110,43 @@ async def test_error_that_the_policy_does_not_name_fails_at_once(open_runner: Op
     assert work.attempts == [1]
 
 
+class Mute(Exception):  # noqa: N818  it is what a broken error looks like
+    def __str__(self) -> str:
+        raise AttributeError("response")
+
+
+async def test_error_that_can_not_say_what_it_is_fails_its_step_at_once(
+    open_runner: OpenRunner, clock: ManualClock
+) -> None:
+    work = Flaky(clock, breaks=99, error=Mute)
+    runner = await open_runner(flaky(work, None))
+
+    async with asyncio.timeout(10):
+        failed = await runner.run("flaky")
+
+    assert failed.error == "ship: Mute: (its text can't be made: AttributeError)"
+    assert work.attempts == [1]
+
+
+async def test_error_of_a_handler_that_can_not_say_what_it_is_is_shown(open_runner: OpenRunner) -> None:
+    class Broken:
+        async def handle(self, request: InterruptRequest) -> None:
+            raise Mute
+
+    workflow = Workflow("asking")
+
+    @workflow.step
+    async def ask(ctx: StepContext) -> None:
+        await ctx.interrupt(InterruptRequest(reason="Ship it?"))
+
+    runner = await open_runner(workflow, handlers=[Broken()])
+
+    asked = await runner.run("asking")
+
+    [delivery] = (await runner.get(asked.run_id)).interrupts[0].deliveries
+    assert delivery.last_error == "Mute: (its text can't be made: AttributeError)"
+
+
 async def test_step_that_decided_to_fail_is_not_tried_again(open_runner: OpenRunner) -> None:
     runs = []
     workflow = Workflow("firm")
