@@ -26,9 +26,12 @@ _VALUES = re.compile(
     r"|github_pat_[A-Za-z0-9_]{20,}"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|\bsk-[A-Za-z0-9_-]{20,}"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
     r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"
+    # What is before it in its word is kept. So it is looked for from each word's beginning only, and a long text of
+    # beginnings of such tokens is not read to its end for each of them.
+    r"|(?<![A-Za-z0-9_-])(?P<kept>(?:(?!\beyJ)[A-Za-z0-9_-])*+)"
+    r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+"
     r"|(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[A-Za-z0-9/_-]+"
     r"|(?<=://)[^/\s:@\"'<>]*:[^/\s\"'<>]+(?=@)",
     re.DOTALL,
@@ -45,7 +48,7 @@ def redact(value: JsonValue) -> JsonValue:
     """The value with secrets masked: those under a telling name, and texts that look like a known kind of token."""
     match value:
         case str():
-            masked = _VALUES.sub(MASK, value)
+            masked = _VALUES.sub(rf"\g<kept>{MASK}", value)
             # A password behind a user that was masked as a token is found only now.
             return masked if masked == value else redact(masked)
         case dict():
