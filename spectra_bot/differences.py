@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from itertools import islice
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -85,7 +86,7 @@ class _Side:
 
 
 def _bounded(path: str, before: _Side, after: _Side) -> list[Difference]:
-    found = list(_compared(path, before, after))
+    found = list(islice(_compared(path, before, after), MAX_DIFFERENCES + 1))
     return found if len(found) <= MAX_DIFFERENCES else [Difference(path=path, before=before.text(), after=after.text())]
 
 
