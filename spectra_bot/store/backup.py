@@ -92,6 +92,8 @@ def _refuse_target(database: Path, to: Path, *, overwrites: bool) -> None:
         raise StoreError(f"backup {to}: that is the database itself; name another file")
     if to.absolute() in (Path(f"{database.absolute()}{end}") for end in ("-wal", "-shm", "-journal")):
         raise StoreError(f"backup {to}: that belongs to the database itself; name another file")
+    if to.exists() and not to.is_file():  # a device would be taken from everybody on the machine
+        raise StoreError(f"backup {to}: that is a device or a pipe, and no file; name another")
     if to.exists() and not overwrites:
         raise StoreError(f"backup {to}: it is there already; name another file, or replace it with --force")
     for other in beside:

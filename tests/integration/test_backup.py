@@ -131,6 +131,16 @@ async def test_other_files_are_not_replaced_unless_that_is_meant(filled: Path, t
     assert await asyncio.to_thread(find_damage, other) == []
 
 
+async def test_what_is_no_file_is_not_replaced(filled: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(StoreError, match="that is a device or a pipe, and no file; name another"):
+        await asyncio.to_thread(back_up, filled, pipe, overwrites=True)
+
+    assert pipe.is_fifo()
+
+
 @pytest.mark.parametrize("name", ["spectra.db", "link.db", "spectra.db-wal", "spectra.db-shm"])
 async def test_database_itself_is_never_the_target(filled: Path, name: str) -> None:
     before = filled.read_bytes()
