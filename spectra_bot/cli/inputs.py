@@ -38,6 +38,8 @@ def parse_json_object(text: str, option: str) -> dict[str, JsonValue]:
         value = json.loads(text)
     except ValueError as error:
         raise click.UsageError(f"{option} is not JSON: {error}") from error
+    except RecursionError as error:
+        raise click.UsageError(f"{option} is nested too deeply") from error
     if not isinstance(value, dict):
         raise click.UsageError(f'{option} takes a JSON object, such as {{"key": "value"}}')
     return value

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from spectra_bot.cli.exit_codes import Refusal, exit_code_of
+from spectra_bot.cli.exit_codes import ExitCode, Refusal, exit_code_of
 from spectra_bot.cli.options import shared_options
 from spectra_bot.errors import SpectraError
 from spectra_bot.suggestions import did_you_mean
@@ -54,6 +54,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except SpectraError as error:
             raise Refusal(str(error), exit_code_of(error)) from error
+        except UnicodeEncodeError as error:  # an id or a name was asked for that can stand in no database
+            raise Refusal(
+                f"{error.object!r} is not Unicode text, so nothing here is named so", ExitCode.USAGE
+            ) from error
 
 
 @click.group(

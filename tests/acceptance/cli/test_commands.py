@@ -111,6 +111,19 @@ def test_show_tells_each_step_and_who_decided(deploy: Program) -> None:
 
 
 @pytest.mark.parametrize(
+    "words", [["show"], ["history"], ["cancel"], ["retry"], ["pending", "--run"], ["runs", "--workflow"]]
+)
+def test_name_that_is_no_text_is_told_to_be_none(deploy: Program, words: list[str]) -> None:
+    deploy("run", "deploy", "env=prod")
+
+    done = deploy(*words, "r-\udcff")
+
+    assert done.code == 2
+    assert "is not Unicode text, so nothing here is named so" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (["run", "deplo"], 2, "no workflow named 'deplo'; loaded: deploy; did you mean deploy?"),
@@ -120,6 +133,8 @@ def test_show_tells_each_step_and_who_decided(deploy: Program) -> None:
         (["run", "deploy", "env=x", "--run-id", "a b"], 2, "'a b' is no id: it must be one word, without spaces"),
         (["run", "deploy", "env=x", "--run-id", ""], 2, "'' is no id"),
         (["run", "deploy", "env=x", "--run-id", "a\n"], 2, "is no id"),
+        (["run", "deploy", "env=x", "--run-id", "\udcff"], 4, "is not Unicode text"),
+        (["answer", "i-nope", "approve", "--data", "[" * 9_000], 2, "--data is nested too deeply"),
         (["run", "deploy", "prod"], 2, "'prod' is not key=value"),
         (["run", "deploy", "--workflows", "gone.py", "env=x"], 2, "gone.py: there is no such file"),
         (["answer", "i-nope", "approve"], 4, "no database"),
