@@ -66,7 +66,7 @@ class Holdings:
             max_payload_bytes=max_payload_bytes,
             report=report,
             committed=committed,
-            idle=self._memory.keep_a_while,
+            idle=self._memory.lay_aside,
         )
         self._adopting: dict[str, asyncio.Task[OwnedRun | None]] = {}
         self._owed: dict[str, Claim] = {}

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from spectra_bot.embedded.owned_run import OwnedRun
+from spectra_bot.machine import todo
 
 KEPT_IDLE = 512
 """How many resting runs stay in memory, so that an answer finds them there."""
@@ -30,6 +31,18 @@ class RunsInMemory:
     def hold(self, run: OwnedRun) -> None:
         """Take a run in, in place of a lost one."""
         self._runs[run.state.run_id] = run
+
+    def lay_aside(self, run: OwnedRun) -> None:
+        """Keep a run that does nothing any more for a while, unless it is over: it may be pruned then, and begin anew.
+
+        What is held of it would stand for the new one.
+        """
+        run_id = run.state.run_id
+        if self._runs.get(run_id) is run and not run.is_busy and run.state.status.over and not todo(run.state):
+            del self._runs[run_id]
+            self._idle.pop(run_id, None)
+        else:
+            self.keep_a_while(run)
 
     def keep_a_while(self, run: OwnedRun) -> None:
         """Keep a run that does nothing for a while, and forget the one that has done nothing for longest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -17,6 +18,7 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
+from spectra_bot.testing.clock import ManualClock
 from tests.conformance.conftest import OpenRunner
 
 
@@ -245,16 +247,18 @@ async def test_run_that_failed_in_another_process_is_taken_up_at_the_step(open_r
 
 
 async def test_of_two_retries_at_once_one_is_done_and_the_other_told_that_the_run_goes_on(
-    open_runner: OpenRunner,
+    open_runner: OpenRunner, clock: ManualClock
 ) -> None:
     world = World()
     here, there = await open_runner(release(world)), await open_runner(release(world))
     failed = await failed_at_ship(here)
 
+    retries = [asyncio.create_task(runner.retry(failed.run_id, "plan")) for runner in (here, there, here)]
     async with asyncio.timeout(20):
-        outcomes = await asyncio.gather(
-            *(runner.retry(failed.run_id, "plan") for runner in (here, there, here)), return_exceptions=True
-        )
+        while not all(retry.done() for retry in retries):  # its owner looks now and then for what others appended
+            clock.advance(timedelta(seconds=0.1))
+            await asyncio.sleep(0.005)
+    outcomes = await asyncio.gather(*retries, return_exceptions=True)
     history = await here.history(failed.run_id)
 
     refused = [outcome for outcome in outcomes if isinstance(outcome, RunFinishedError)]

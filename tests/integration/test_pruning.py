@@ -18,6 +18,7 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
+from spectra_bot.clock import SystemClock
 from spectra_bot.store import OVER, prune
 from spectra_bot.testing import ManualClock
 from tests.integration.schemas.workflows import Board, World
@@ -122,6 +123,32 @@ async def test_process_that_holds_a_pruned_run_says_that_there_is_no_such_run(da
         again = await runner.run("asking", run_id="gone")
 
     assert again.status is RunStatus.INTERRUPTED
+
+
+async def test_run_starts_anew_under_the_id_of_a_pruned_one_in_every_process(database: Path) -> None:
+    clock = SystemClock()
+    asked = asking()
+    async with (
+        WorkflowRunner(workflows=[asked], database=str(database), recover=False) as one,
+        WorkflowRunner(workflows=[asked], database=str(database), recover=False) as other,
+    ):
+        await one.start("asking", run_id="release")
+        await decide(one, "release")
+        await asyncio.to_thread(prune, database, ended_before=clock.now() + YEAR)
+
+        await one.start("asking", run_id="release")
+        again = await one.wait("release")
+        assert again.status is RunStatus.INTERRUPTED
+        await decide(one, "release", "reject")
+        await asyncio.to_thread(prune, database, ended_before=clock.now() + YEAR)
+
+        await other.start("asking", run_id="release")
+        async with asyncio.timeout(10):
+            await other.wait("release")
+            await decide(one, "release")  # which had it in its hands before
+            done = await other.wait("release", over=True)
+
+    assert done.status is RunStatus.COMPLETED
 
 
 async def test_graph_goes_with_its_last_run_and_comes_back_with_the_next(database: Path) -> None:
