@@ -76,6 +76,10 @@ def restored(kept: Path, folder: Path) -> Path:
     return database
 
 
+def bring_up_to_date(database: Path) -> None:
+    open_database(str(database)).conn.close()
+
+
 def version_of(database: Path) -> int:
     connection = sqlite3.connect(database)
     (version,) = connection.execute("pragma user_version").fetchone()
@@ -121,6 +125,24 @@ async def test_deadline_that_was_stored_is_met(kept: Path, tmp_path: Path) -> No
     async with successor(kept, tmp_path) as process:
         process.clock.advance(DEADLINE)
 
+        done = await asyncio.wait_for(process.runner.wait("deadline", over=True), TIMEOUT_S)
+
+    assert done.outputs["after"] == "in time"
+
+
+async def test_deadline_is_met_that_the_first_version_stored_after_the_file_was_brought_up_to_date(
+    tmp_path: Path,
+) -> None:
+    database = restored(KEPT[0], tmp_path)
+    await asyncio.to_thread(bring_up_to_date, database)
+    connection = sqlite3.connect(database)
+    connection.execute("update interrupts set workflow = null")  # a column of which it knows nothing
+    connection.commit()
+    connection.close()
+    process = Successor(database)
+
+    async with process.runner:
+        process.clock.advance(DEADLINE)
         done = await asyncio.wait_for(process.runner.wait("deadline", over=True), TIMEOUT_S)
 
     assert done.outputs["after"] == "in time"
