@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 STEP_COMMANDS = (RunStep, JudgeWhen, JudgeBack)
 """Those that run users' code and end with events."""
 
+CUT_OFF_S = 1.0
+"""How long a command waits whose task ended by itself and told nothing: started at once, it would do so at once."""
+
 
 class CommandTasks:
     """Reconciles the tasks that run with the commands of the newest state.
@@ -153,12 +156,22 @@ class CommandTasks:
         if fits:
             self._reported.discard(command)
 
+    def _wait_with(self, command: Command) -> None:
+        extra = {"run_id": self._log.state.run_id, "command": command}
+        logger.warning("command was cut off, by its own code it seems, and is started again", extra=extra)
+        pause = asyncio.create_task(asyncio.sleep(CUT_OFF_S))
+        pause.add_done_callback(self._ended)
+        self._running[command] = pause
+
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
             logger.error("command ended with an error", exc_info=error, extra={"run_id": self._log.state.run_id})
         ended = [command for command, running in self._running.items() if running is task]
         for command in ended:
             del self._running[command]
+            if (task.cancelled() or error is not None) and not self._closing and not self._log.lost:
+                self._wait_with(command)
         if self._ending.pop(task, None) is not None or ended:
             self._changed()
         self._quiet()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from datetime import timedelta
 
 from spectra_bot import (
@@ -126,6 +128,58 @@ async def test_error_that_can_not_say_what_it_is_fails_its_step_at_once(
 
     assert failed.error == "ship: Mute: (its text can't be made: AttributeError)"
     assert work.attempts == [1]
+
+
+async def test_step_that_cancels_its_own_task_is_not_started_again_at_once(open_runner: OpenRunner) -> None:
+    started: list[float] = []
+    workflow = Workflow("cancelling")
+
+    @workflow.step
+    async def ship(ctx: StepContext) -> str:
+        started.append(time.monotonic())
+        task = asyncio.current_task()
+        if len(started) == 1 and task is not None:
+            task.cancel()
+        await asyncio.sleep(0)
+        return "done"
+
+    runner = await open_runner(workflow)
+
+    async with asyncio.timeout(20):
+        done = await runner.run("cancelling")
+
+    assert done.outputs == {"ship": "done"}
+    assert started[1] - started[0] > 0.9
+
+
+async def test_handler_whose_task_stays_cancelled_is_not_asked_again_at_once(open_runner: OpenRunner) -> None:
+    asked: list[float] = []
+
+    class Impatient:
+        async def handle(self, request: InterruptRequest) -> None:
+            asked.append(time.monotonic())
+            task = asyncio.current_task()
+            if len(asked) == 1 and task is not None:
+                task.cancel()  # as a time limit does that does not take it back
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(1)
+                raise TimeoutError
+
+    workflow = Workflow("asking")
+
+    @workflow.step
+    async def ask(ctx: StepContext) -> None:
+        await ctx.interrupt(InterruptRequest(reason="Ship it?"))
+
+    runner = await open_runner(workflow, handlers=[Impatient()])
+
+    run_id = await runner.start("asking")
+    async with asyncio.timeout(20):
+        while not any(record.deliveries for record in (await runner.get(run_id)).interrupts):
+            await asyncio.sleep(0.01)
+
+    assert len(asked) == 2
+    assert asked[1] - asked[0] > 0.9
 
 
 async def test_error_of_a_handler_that_can_not_say_what_it_is_is_shown(open_runner: OpenRunner) -> None:
