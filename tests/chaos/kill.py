@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import shutil
 import signal
 import sqlite3
 import sys
@@ -217,7 +218,11 @@ def main(rounds: int, seed: int | None) -> None:
     report = asyncio.run(kill(draw(rounds, seed), seed, folder))
     for line in report.lines():
         click.echo(line)
-    click.echo(f"{time.monotonic() - began:.0f} s; the files are in {folder}")
+    click.echo(f"took {time.monotonic() - began:.0f} s")
+    if report.problems:
+        click.echo(f"the files are in {folder}")
+    else:
+        shutil.rmtree(folder)
     sys.exit(1 if report.problems else 0)
 
 
