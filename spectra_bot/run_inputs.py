@@ -59,8 +59,10 @@ def read_id(word: str) -> str:
     """A caller's own id of a run: one word, because it is typed again in commands, here and in Slack.
 
     Raises:
-        InvalidWordError: it is empty, or has spaces.
+        InvalidWordError: it is empty, has spaces, or is no Unicode text.
     """
+    if word != word.encode(errors="replace").decode():
+        raise InvalidWordError(word, "is no id: it is not Unicode text")
     if word.split() != [word]:
         raise InvalidWordError(word, "is no id: it must be one word, without spaces")
     return word

@@ -133,7 +133,7 @@ def test_name_that_is_no_text_is_told_to_be_none(deploy: Program, words: list[st
         (["run", "deploy", "env=x", "--run-id", "a b"], 2, "'a b' is no id: it must be one word, without spaces"),
         (["run", "deploy", "env=x", "--run-id", ""], 2, "'' is no id"),
         (["run", "deploy", "env=x", "--run-id", "a\n"], 2, "is no id"),
-        (["run", "deploy", "env=x", "--run-id", "\udcff"], 4, "is not Unicode text"),
+        (["run", "deploy", "env=x", "--run-id", "\udcff"], 2, "is not Unicode text"),
         (["answer", "i-nope", "approve", "--data", "[" * 9_000], 2, "--data is nested too deeply"),
         (["run", "deploy", "prod"], 2, "'prod' is not key=value"),
         (["run", "deploy", "--workflows", "gone.py", "env=x"], 2, "gone.py: there is no such file"),
