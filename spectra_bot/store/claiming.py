@@ -102,7 +102,6 @@ def _lives(owner: Owner, now: float) -> dict[str, object]:
 
 def _take(connection: sqlite3.Connection, found: Sequence[Sequence[object]], owner: Owner) -> list[Claim]:
     connection.executemany(q.TAKE_RUN, [(owner.owner_id, run_id) for run_id, *_ in found])
-    connection.executemany(q.NAME_WORKFLOW, [(run_id,) for run_id, *_ in found])
     return [_as_claim(row, taken=True) for row in found]
 
 

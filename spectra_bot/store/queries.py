@@ -75,12 +75,6 @@ OVERDUE = f"""
 MARK_QUIET = "update runs set delivered_to = ? where run_id = ? and seq = ? and owner = ? and epoch = ?"
 # Whoever takes a run reads all of it, notes included; if it dies too, what was set going has crashed under it.
 TAKE_RUN = "update runs set owner = ?, epoch = epoch + 1, noted = 0 where run_id = ?"
-# A process of the first version that was at work when the file was brought up to date goes on writing as it did, and
-# an interrupt without its workflow would never run out of time.
-NAME_WORKFLOW = """
-    update interrupts set workflow = (select workflow from runs r where r.run_id = interrupts.run_id)
-     where run_id = ? and workflow is null
-"""
 OWNER_OF = "select owner, epoch from runs where run_id = ?"
 BEAT = """
     insert into owners (owner_id, boot_id, pid_namespace, pid, beat) values (?, ?, ?, ?, ?)

@@ -92,6 +92,17 @@ def m002_quiet_runs(db: Database) -> None:
         "create index interrupts_due on interrupts (workflow, deadline) "
         "where status = 'pending' and deadline is not null"
     )
+    # A process of the first version that is at work meanwhile goes on writing as it did, and knows neither column.
+    db.execute(
+        "create trigger runs_busy_again after update of status on runs "
+        "when new.status <> 'interrupted' and new.delivered_to is not null "
+        "begin update runs set delivered_to = null where run_id = new.run_id; end"
+    )
+    db.execute(
+        "create trigger interrupts_of_workflow after insert on interrupts when new.workflow is null "
+        "begin update interrupts set workflow = (select workflow from runs r where r.run_id = new.run_id) "
+        "where interrupt_id = new.interrupt_id; end"
+    )
 
 
 SCHEMA_VERSION = 2

@@ -345,6 +345,8 @@ async def test_file_of_the_first_version_is_brought_up_to_date(database: str, cl
     async with WorkflowRunner(workflows=[asking()], database=database, clock=clock) as runner:
         asked = await runner.run("asking")
     for statement in (
+        "drop trigger runs_busy_again",
+        "drop trigger interrupts_of_workflow",
         "drop index runs_owned",
         "drop index runs_quiet",
         "drop index interrupts_due",

@@ -9,13 +9,14 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database, Migrations
 
-from spectra_bot import RunStatus, StoreError, WorkflowRunner
+from spectra_bot import RunDetails, RunStatus, StoreError, WorkflowRunner
+from spectra_bot.machine.events import InterruptAnswered, dump
 from spectra_bot.store import connection as opening
 from spectra_bot.store.connection import open_database
 from spectra_bot.store.schema import SCHEMA_VERSION, migrations
@@ -136,7 +137,10 @@ async def test_deadline_is_met_that_the_first_version_stored_after_the_file_was_
     database = restored(KEPT[0], tmp_path)
     await asyncio.to_thread(bring_up_to_date, database)
     connection = sqlite3.connect(database)
-    connection.execute("update interrupts set workflow = null")  # a column of which it knows nothing
+    known = "interrupt_id, run_id, seq, status, created_at, deadline"  # to the first version
+    rows = connection.execute(f"select {known} from interrupts").fetchall()  # noqa: S608  a constant
+    connection.execute("delete from interrupts")
+    connection.executemany(f"insert into interrupts ({known}) values (?, ?, ?, ?, ?, ?)", rows)  # noqa: S608
     connection.commit()
     connection.close()
     process = Successor(database)
@@ -146,6 +150,43 @@ async def test_deadline_is_met_that_the_first_version_stored_after_the_file_was_
         done = await asyncio.wait_for(process.runner.wait("deadline", over=True), TIMEOUT_S)
 
     assert done.outputs["after"] == "in time"
+
+
+async def test_run_is_carried_on_that_the_first_version_set_going_while_it_only_waited(tmp_path: Path) -> None:
+    database = restored(KEPT[0], tmp_path)
+    async with Successor(database).runner as runner:
+        [request] = await runner.list_pending(run_id="pending")
+    answered = InterruptAnswered(
+        at=datetime.now(UTC),
+        interrupt_id=request.id,
+        response=request.answer("approve", responder="slack:T1/U1").model_copy(update={"interrupt_id": request.id}),
+    )
+    connection = sqlite3.connect(database)
+    quiet = connection.execute("select delivered_to is not null from runs where run_id = 'pending'").fetchone()
+    connection.execute(
+        "insert into events select 'pending', seq + 1, 'InterruptAnswered', ? from runs where run_id = 'pending'",
+        (dump(answered).decode(),),
+    )
+    connection.execute("update interrupts set status = 'approved' where interrupt_id = ?", (request.id,))
+    # As the first version does: it knows nothing of `delivered_to`, and died right after.
+    connection.execute("update runs set seq = seq + 1, status = 'running', owner = 'o-dead' where run_id = 'pending'")
+    connection.commit()
+    connection.close()
+
+    async with Successor(database).runner as runner:
+        done = await asyncio.wait_for(until_over(runner, "pending"), TIMEOUT_S)
+
+    assert quiet == (1,)
+    assert done.status is RunStatus.COMPLETED
+
+
+async def until_over(runner: WorkflowRunner, run_id: str) -> RunDetails:
+    """Look until the run is over, without asking for it: who waits for a run has it taken over."""
+    while True:
+        details = await runner.get(run_id)
+        if details.status.over:
+            return details
+        await asyncio.sleep(0.01)
 
 
 @every_schema

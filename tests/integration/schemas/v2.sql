@@ -6,8 +6,8 @@ CREATE TABLE "_sqlite_migrations" (
    "name" TEXT,
    "applied_at" TEXT
 );
-INSERT INTO "_sqlite_migrations" VALUES(1,'spectra-bot','m001_runs','2026-11-23 12:47:36.573442+00:00');
-INSERT INTO "_sqlite_migrations" VALUES(2,'spectra-bot','m002_quiet_runs','2026-11-23 12:47:36.574051+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(1,'spectra-bot','m001_runs','2026-11-23 14:01:57.870003+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(2,'spectra-bot','m002_quiet_runs','2026-11-23 14:01:57.870764+00:00');
 CREATE TABLE "attempts" (
    "interrupt_id" TEXT,
    "handler" TEXT,
@@ -142,6 +142,8 @@ CREATE INDEX attempts_run on attempts (run_id);
 CREATE INDEX runs_owned on runs (owner) where is_open = 1 and delivered_to is null;
 CREATE INDEX runs_quiet on runs (delivered_to, owner) where delivered_to is not null;
 CREATE INDEX interrupts_due on interrupts (workflow, deadline) where status = 'pending' and deadline is not null;
+CREATE TRIGGER runs_busy_again after update of status on runs when new.status <> 'interrupted' and new.delivered_to is not null begin update runs set delivered_to = null where run_id = new.run_id; end;
+CREATE TRIGGER interrupts_of_workflow after insert on interrupts when new.workflow is null begin update interrupts set workflow = (select workflow from runs r where r.run_id = new.run_id) where interrupt_id = new.interrupt_id; end;
 COMMIT;
 pragma application_id = 1397769044;
 pragma user_version = 2;
