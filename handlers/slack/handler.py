@@ -20,6 +20,8 @@ from spectra_bot import Delivered, InterruptRequest, InterruptResponse, RunResul
 
 logger = logging.getLogger(__name__)
 
+MOST_TOLD = 10_000
+"""So many of those who were told that a question could not be posted are remembered."""
 _NOTHING_TO_CHANGE = GONE | {"channel_not_found", "not_in_channel", "is_archived"}
 
 
@@ -180,6 +182,8 @@ class SlackApprovalHandler:
         except SLACK_FAILURES as failure:
             logger.warning("starter not told", extra={**extra, "slack_error": code_of(failure)})
         else:
+            if len(self._told) >= MOST_TOLD:
+                self._told.clear()  # they are told once more, at worst
             self._told.add((request.id, error.code))
 
 
