@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TypeGuard
 
 from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
+from spectra_bot.embedded.journal import text_of
 from spectra_bot.embedded.ownership import Pulse
 from spectra_bot.embedded.run_log import RunLog
 from spectra_bot.errors import (
@@ -26,6 +28,13 @@ logger = logging.getLogger(__name__)
 
 _Key = tuple[str, int, str]
 """Step, visit and key."""
+
+
+def _is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
+    try:
+        return isinstance(value, Awaitable)
+    except Exception:  # noqa: BLE001  a value that can't even be asked what it is
+        return False
 
 
 class RunEffects:
@@ -108,7 +117,7 @@ class RunEffects:
 
     async def _do(self, step: str, visit: int, key: str, fn: Callable[[], object]) -> JsonValue:
         value = fn()
-        if isinstance(value, Awaitable):
+        if _is_awaitable(value):
             value = await value
         stored: JsonValue = None
         problem = None
@@ -116,6 +125,8 @@ class RunEffects:
             stored = to_json_value(value, f"once {key!r} of {step}", self._limit)
         except (InvalidJsonError, PayloadTooLargeError) as error:
             problem = str(error)
+        except Exception as error:  # noqa: BLE001  it was done, whatever its result does to who looks at it
+            problem = f"its result can't be read: {type(error).__name__}: {text_of(error)}"
         now = self._clock.now()
         await self._log.keep(e.OnceStored(at=now, step=step, visit=visit, key=key, value=stored, problem=problem))
         if problem is not None:

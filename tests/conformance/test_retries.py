@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from datetime import timedelta
+from typing import Any
 
 from spectra_bot import (
     InterruptRequest,
@@ -128,6 +129,35 @@ async def test_error_that_can_not_say_what_it_is_fails_its_step_at_once(
 
     assert failed.error == "ship: Mute: (its text can't be made: AttributeError)"
     assert work.attempts == [1]
+
+
+async def test_effect_whose_result_can_not_be_looked_at_is_not_done_again(open_runner: OpenRunner) -> None:
+    class Shy:
+        @property
+        def __class__(self) -> Any:
+            raise RuntimeError("do not look at me")
+
+        @__class__.setter
+        def __class__(self, _value: Any) -> None:
+            """A class may be set on any object."""
+
+    done: list[str] = []
+    workflow = Workflow("shy")
+
+    @workflow.step
+    async def ship(ctx: StepContext) -> None:
+        def effect() -> object:
+            done.append("shipped")
+            return Shy()
+
+        await ctx.once("ship", effect)
+
+    runner = await open_runner(workflow)
+    over = await runner.run("shy")
+
+    assert over.status is RunStatus.FAILED
+    assert "its result can't be read: RuntimeError: do not look at me" in (over.error or "")
+    assert done == ["shipped"]
 
 
 async def test_step_that_cancels_its_own_task_is_not_started_again_at_once(open_runner: OpenRunner) -> None:
