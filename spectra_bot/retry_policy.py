@@ -14,12 +14,27 @@ _MOST_DOUBLINGS = 60
 
 _LONGEST = timedelta(days=365)
 """Of a `longest_pause`: a date that lies in no calendar can't be stored."""
+_MOST_ASKED_S = 86_400.0
 
 
 def pause_s(tried: int, *, first_s: float, longest_s: float, factor: float = 2.0, jitter: float = 0.2) -> float:
     """Seconds to wait after so many failed tries: growing from `first_s`, capped, then varied by a part of itself."""
     grown = min(first_s * factor ** min(tried - 1, _MOST_DOUBLINGS), longest_s)
     return grown * random.uniform(1 - jitter, 1 + jitter)  # noqa: S311  it spreads retries and hides nothing
+
+
+def asked_pause_s(error: BaseException) -> float:
+    """The least pause that an error asks for in `retry_after_s`, a day at most; 0 where it asks for none.
+
+    The error is a handler's: what it carries may be of any kind.
+    """
+    asked = getattr(error, "retry_after_s", None)
+    if isinstance(asked, timedelta):
+        asked = asked.total_seconds()
+    if not isinstance(asked, int | float):
+        return 0.0
+    pause = min(max(asked, 0.0), _MOST_ASKED_S)
+    return 0.0 if math.isnan(pause) else pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

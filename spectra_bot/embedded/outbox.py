@@ -28,7 +28,7 @@ from spectra_bot.interrupts import (
 from spectra_bot.json_values import encode
 from spectra_bot.machine import Command, Conclude, Deliver, InterruptState, Redeliver, Settle, StaleEvent
 from spectra_bot.machine import events as e
-from spectra_bot.retry_policy import pause_s
+from spectra_bot.retry_policy import asked_pause_s, pause_s
 from spectra_bot.runs import ConcludesRuns
 from spectra_bot.store import Attempt, AttemptKey, Store
 
@@ -45,7 +45,7 @@ MAX_ERROR = 1000
 class HandlerOutbox:
     """Asks the registered handlers in their order; what fails is tried again with growing pauses.
 
-    A handler's error may carry `retry_after_s`, which is then the least pause.
+    A handler's error may carry `retry_after_s`, seconds, which are then the least pause.
     """
 
     def __init__(
@@ -146,8 +146,7 @@ class HandlerOutbox:
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError from error
             attempts = before.attempts + 1 if before else 1
-            least = getattr(error, "retry_after_s", None) or 0.0
-            pause = max(least, pause_s(attempts, first_s=FIRST_RETRY_S, longest_s=MAX_RETRY_S))
+            pause = max(asked_pause_s(error), pause_s(attempts, first_s=FIRST_RETRY_S, longest_s=MAX_RETRY_S))
             due = self._clock.now() + timedelta(seconds=pause)
             attempt = Attempt(attempts=attempts, next_attempt_at=to_text(due), last_error=in_words(error))
             await self._store.failed_attempt(run_id, key, attempt)

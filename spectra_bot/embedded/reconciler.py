@@ -15,6 +15,7 @@ from spectra_bot.embedded.outbox import in_words
 from spectra_bot.errors import RunNotFoundError, UnreadableRunError
 from spectra_bot.interrupts import ChecksDeliveries
 from spectra_bot.machine import InterruptState, RunState
+from spectra_bot.retry_policy import asked_pause_s
 from spectra_bot.store import Attempt, AttemptKey, PendingInterrupt, Store
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Reconciler:
         except Exception as error:
             logger.info("delivery could not be checked", extra=extra, exc_info=True)
             await self._keep_error(run_id, key, error)
-            await self._clock.sleep(min(getattr(error, "retry_after_s", None) or 0.0, LONGEST_PAUSE_S))
+            await self._clock.sleep(min(asked_pause_s(error), LONGEST_PAUSE_S))
             return
         if key in await self._store.attempts(run_id):
             await self._store.forget_attempts(key)

@@ -16,6 +16,7 @@ from spectra_bot import (
     Workflow,
 )
 from spectra_bot.machine import Phase, RetryLater, RunStep
+from spectra_bot.retry_policy import asked_pause_s
 from tests.unit.core.runs import Driven, nothing
 
 
@@ -121,3 +122,25 @@ def test_a_persons_retry_grants_the_policys_attempts_anew_and_goes_on_counting_e
 
     node = run.state.nodes["ship"]
     assert (node.phase, node.errors, node.tried, node.pausing) == (Phase.RUNNING, 1, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause_s"),
+    [
+        (None, 0.0),
+        (30, 30.0),
+        (2.5, 2.5),
+        (timedelta(minutes=2), 120.0),
+        (-5, 0.0),
+        ("30", 0.0),
+        (float("nan"), 0.0),
+        (float("inf"), 86_400.0),
+        (10**400, 86_400.0),
+    ],
+)
+def test_the_pause_that_an_error_asks_for_makes_sense_or_is_none(asked: object, pause_s: float) -> None:
+    class SlowDownError(Exception):
+        retry_after_s = asked
+
+    assert asked_pause_s(SlowDownError()) == pause_s
+    assert asked_pause_s(ValueError()) == 0.0
