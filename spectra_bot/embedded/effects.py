@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeGuard
+from collections.abc import Callable
 
 from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
-from spectra_bot.embedded.journal import text_of
 from spectra_bot.embedded.ownership import Pulse
 from spectra_bot.embedded.run_log import RunLog
+from spectra_bot.engine.effects import done
 from spectra_bot.errors import (
-    InvalidJsonError,
     LeaseLostError,
     OnceResultError,
-    PayloadTooLargeError,
     SpectraError,
 )
-from spectra_bot.json_values import to_json_value
 from spectra_bot.machine import Phase
 from spectra_bot.machine import events as e
 
@@ -28,13 +24,6 @@ logger = logging.getLogger(__name__)
 
 _Key = tuple[str, int, str]
 """Step, visit and key."""
-
-
-def _is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
-    try:
-        return isinstance(value, Awaitable)
-    except Exception:  # noqa: BLE001  a value that can't even be asked what it is
-        return False
 
 
 class RunEffects:
@@ -79,7 +68,7 @@ class RunEffects:
             task = self._under_way.get(place)
         if task is None:
             task = self._under_way[place] = asyncio.create_task(self._do(step, visit, key, fn))
-            task.add_done_callback(lambda done: self._ended(place, done))
+            task.add_done_callback(lambda ended: self._ended(place, ended))
         return await asyncio.shield(task)
 
     def cancel(self) -> None:
@@ -116,17 +105,7 @@ class RunEffects:
             raise SpectraError(f"once({key!r}) was not begun: step {step} is {node.phase.value}, visit {node.visit}")
 
     async def _do(self, step: str, visit: int, key: str, fn: Callable[[], object]) -> JsonValue:
-        value = fn()
-        if _is_awaitable(value):
-            value = await value
-        stored: JsonValue = None
-        problem = None
-        try:
-            stored = to_json_value(value, f"once {key!r} of {step}", self._limit)
-        except (InvalidJsonError, PayloadTooLargeError) as error:
-            problem = str(error)
-        except Exception as error:  # noqa: BLE001  it was done, whatever its result does to who looks at it
-            problem = f"its result can't be read: {type(error).__name__}: {text_of(error)}"
+        stored, problem = await done(fn, f"once {key!r} of {step}", self._limit)
         now = self._clock.now()
         await self._log.keep(e.OnceStored(at=now, step=step, visit=visit, key=key, value=stored, problem=problem))
         if problem is not None:

@@ -11,7 +11,17 @@ from typing import Any, Self
 from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
-from spectra_bot.embedded.answers import (
+from spectra_bot.embedded.deadlines import Deadlines
+from spectra_bot.embedded.holdings import Holdings, Stored
+from spectra_bot.embedded.journal import change, new_run
+from spectra_bot.embedded.outbox import HandlerOutbox
+from spectra_bot.embedded.owned_run import OwnedRun
+from spectra_bot.embedded.ownership import Pulse, new_owner
+from spectra_bot.embedded.reconciler import Reconciler
+from spectra_bot.embedded.upkeep import POLL_S, Upkeep
+from spectra_bot.engine.ids import new_id
+from spectra_bot.engine.proposals import (
+    Propose,
     propose_answer,
     propose_cancel,
     propose_expiry,
@@ -21,16 +31,7 @@ from spectra_bot.embedded.answers import (
     refuse_unstorable_names,
     the_one_pending,
 )
-from spectra_bot.embedded.deadlines import Deadlines
-from spectra_bot.embedded.holdings import Holdings, Stored
-from spectra_bot.embedded.journal import change, new_id, new_run
-from spectra_bot.embedded.outbox import HandlerOutbox
-from spectra_bot.embedded.owned_run import OwnedRun
-from spectra_bot.embedded.ownership import Pulse, new_owner
-from spectra_bot.embedded.reconciler import Reconciler
-from spectra_bot.embedded.run_log import Propose
-from spectra_bot.embedded.upkeep import POLL_S, Upkeep
-from spectra_bot.embedded.views import checkpoint_of, details_of, interrupt_record, result_of
+from spectra_bot.engine.views import checkpoint_of, details_of, interrupt_record, result_of
 from spectra_bot.errors import (
     LeaseLostError,
     RunExistsError,

@@ -9,13 +9,14 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from spectra_bot.clock import Clock
-from spectra_bot.embedded.execution import Execution
 from spectra_bot.embedded.journal import delivered_to
 from spectra_bot.embedded.owned_run import Means, Outbox, OwnedRun
 from spectra_bot.embedded.ownership import Pulse, is_surely_dead
 from spectra_bot.embedded.run_log import Ownership
 from spectra_bot.embedded.runs_in_memory import RunsInMemory
 from spectra_bot.embedded.stored_runs import Stored, StoredRuns
+from spectra_bot.engine.execution import Execution
+from spectra_bot.engine.ids import new_id
 from spectra_bot.errors import LeaseLostError, RunNotFoundError, StoreError, UnreadableRunError
 from spectra_bot.machine import Phase, RunState
 from spectra_bot.machine import events as e
@@ -56,7 +57,12 @@ class Holdings:
         self._stored = StoredRuns(store=store, shapes=self.shapes.values())
         self._memory = RunsInMemory()
         self._executions = {
-            name: Execution(workflow, clock=clock, max_payload_bytes=max_payload_bytes)
+            name: Execution(
+                workflow,
+                clock=clock,
+                max_payload_bytes=max_payload_bytes,
+                interrupt_id=lambda _run_id, now: new_id("i-", now),
+            )
             for name, workflow in workflows.items()
         }
         self._means = Means(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 
 from pydantic import TypeAdapter
 
@@ -16,22 +14,7 @@ from spectra_bot.machine import events as e
 from spectra_bot.runs import RunStatus
 from spectra_bot.store import Change, ClosedInterrupt, NewRun, OpenedInterrupt
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _shapes = TypeAdapter(Shape)
-
-
-def new_id(prefix: str, now: datetime) -> str:
-    """An id that sorts by time, so that rows of one hour stand together: 8 letters of time, 6 of chance."""
-    number = (int(now.timestamp() * 1000) & (1 << 40) - 1) << 30 | secrets.randbits(30)
-    return prefix + "".join(_ALPHABET[number >> shift & 31] for shift in range(65, -1, -5))
-
-
-def text_of(error: BaseException) -> str:
-    """What an error says; a foreign one may fail even at that, and what it ended has to be stored all the same."""
-    try:
-        return str(error)
-    except Exception as second:  # noqa: BLE001  it is told in the error's place
-        return f"(its text can't be made: {type(second).__name__})"
 
 
 def new_run(event: e.RunStarted) -> NewRun:

@@ -8,38 +8,27 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
-from pydantic import JsonValue
-
 from spectra_bot.clock import Clock, from_text, to_text
-from spectra_bot.embedded.answers import propose_answer, refuse_unstorable
-from spectra_bot.embedded.journal import text_of
 from spectra_bot.embedded.owned_run import OwnedRun
-from spectra_bot.embedded.views import result_of
-from spectra_bot.errors import AnswerError, DefinitionError, LeaseLostError, NotAllowedError
+from spectra_bot.engine import asking
+from spectra_bot.engine.proposals import propose_answer, refuse_unstorable
+from spectra_bot.engine.views import result_of
+from spectra_bot.errors import AnswerError, LeaseLostError, NotAllowedError
 from spectra_bot.interrupts import (
     ChecksDeliveries,
-    Delivered,
-    DeliversAgain,
     IInterruptHandler,
     InterruptResponse,
-    SettlesInterrupts,
     handler_name,
 )
-from spectra_bot.json_values import encode
 from spectra_bot.machine import Command, Conclude, Deliver, InterruptState, Redeliver, Settle, StaleEvent
 from spectra_bot.machine import events as e
 from spectra_bot.retry_policy import asked_pause_s, pause_s
-from spectra_bot.runs import ConcludesRuns
 from spectra_bot.store import Attempt, AttemptKey, Store
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 300.0
-FIRST_TURN_S = 5.0
-"""How long a handler may take before the next is asked beside it."""
-MAX_ERROR = 1000
-"""As many characters of a handler's error are stored."""
 
 
 class HandlerOutbox:
@@ -97,9 +86,9 @@ class HandlerOutbox:
     async def _deliver(self, run: OwnedRun, interrupt_id: str) -> None:
         """Give each handler its turn, in order, and go on with those that failed or are still at it.
 
-        A turn that takes longer than `FIRST_TURN_S` does not hold up the next handler's.
+        A turn that takes longer than `asking.FIRST_TURN_S` does not hold up the next handler's.
         """
-        asking: list[asyncio.Task[None]] = []
+        turns: list[asyncio.Task[None]] = []
         try:
             for name in self.handlers:
                 interrupt = run.state.interrupts[interrupt_id]
@@ -108,16 +97,16 @@ class HandlerOutbox:
                 if name not in interrupt.deliveries and name not in interrupt.lost:
                     had_turn = asyncio.Event()
                     work = self._until_done(run, (interrupt_id, name, "deliver"), self._hand_over, had_turn)
-                    asking.append(asyncio.create_task(work))
+                    turns.append(asyncio.create_task(work))
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(had_turn.wait(), FIRST_TURN_S)
+                        await asyncio.wait_for(had_turn.wait(), asking.FIRST_TURN_S)
             run.first_turns.add(interrupt_id)
             run.tell_watchers()
-            await asyncio.gather(*asking)
+            await asyncio.gather(*turns)
         finally:
-            for task in asking:
+            for task in turns:
                 task.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
+            await asyncio.gather(*turns, return_exceptions=True)
 
     async def _until_done(
         self, run: OwnedRun, key: AttemptKey, work: _Work, had_turn: asyncio.Event | None = None
@@ -148,7 +137,7 @@ class HandlerOutbox:
             attempts = before.attempts + 1 if before else 1
             pause = max(asked_pause_s(error), pause_s(attempts, first_s=FIRST_RETRY_S, longest_s=MAX_RETRY_S))
             due = self._clock.now() + timedelta(seconds=pause)
-            attempt = Attempt(attempts=attempts, next_attempt_at=to_text(due), last_error=in_words(error))
+            attempt = Attempt(attempts=attempts, next_attempt_at=to_text(due), last_error=asking.in_words(error))
             await self._store.failed_attempt(run_id, key, attempt)
             logger.warning(
                 "handler failed",
@@ -163,31 +152,17 @@ class HandlerOutbox:
         handler, loss = self.handlers[name], interrupt.lost.get(name)
         is_again = loss is not None or interrupt_id in run.inherited or (interrupt_id, name) in run.tried
         run.tried.add((interrupt_id, name))
-        if is_again and isinstance(handler, DeliversAgain):
-            answer = await handler.handle_again(interrupt.request, loss.receipt if loss else None)
-        else:
-            answer = await handler.handle(interrupt.request)
-        receipt: dict[str, JsonValue] | None = None
-        match answer:
-            case InterruptResponse():
-                await self._answer(run, interrupt_id, name, answer)
-                return
-            case Delivered():
-                receipt = answer.receipt
-                encode(receipt, f"receipt of {name}", self._limit)
-            case None:
-                pass
-            case _:  # what a handler without types returns
-                raise DefinitionError(
-                    f"handler {name} returned {type(answer).__name__}; InterruptResponse, Delivered or None is needed"
-                )
-        delivered = e.InterruptDelivered(at=self._clock.now(), interrupt_id=interrupt_id, handler=name, receipt=receipt)
+        said = await asking.hand_over(
+            handler, interrupt.request, is_again=is_again, lost=loss.receipt if loss else None, limit=self._limit
+        )
+        if isinstance(said, InterruptResponse):
+            await self._answer(run, interrupt_id, name, said)
+            return
+        delivered = e.InterruptDelivered(at=self._clock.now(), interrupt_id=interrupt_id, handler=name, receipt=said)
         await run.keep(delivered)
 
-    async def _answer(self, run: OwnedRun, interrupt_id: str, name: str, answer: InterruptResponse) -> None:
+    async def _answer(self, run: OwnedRun, interrupt_id: str, name: str, given: InterruptResponse) -> None:
         """Store a handler's own answer, judged like anybody's; a refused one leaves the interrupt to people."""
-        responder = answer.responder or f"handler:{name}"
-        given = answer.model_copy(update={"responder": responder, "interrupt_id": interrupt_id})
         refuse_unstorable(given, self._limit)
         try:
             await run.submit(propose_answer(interrupt_id, given, self._clock))
@@ -206,12 +181,8 @@ class HandlerOutbox:
         interrupt = run.state.interrupts[interrupt_id]
         handler = self.handlers[name]
         receipt = interrupt.deliveries[name].receipt
-        if isinstance(handler, SettlesInterrupts) and interrupt.response is not None and receipt is not None:
-            # People read why a question closed without an answer where they would read an answer's notes.
-            notes = interrupt.response.notes or interrupt.closed_why
-            told = {"notes": notes, "superseded_by": interrupt.superseded_by}
-            response = interrupt.response.model_copy(update=told)
-            await handler.settle(interrupt.request, response, receipt)
+        if receipt is not None:
+            await asking.settle(handler, interrupt, receipt)
         settled = e.InterruptSettled(
             at=self._clock.now(), interrupt_id=interrupt_id, handler=name, superseded_by=interrupt.superseded_by
         )
@@ -221,16 +192,10 @@ class HandlerOutbox:
         interrupt = run.state.interrupts[interrupt_id]
         handler = self.handlers[name]
         receipt = interrupt.deliveries[name].receipt
-        if isinstance(handler, ConcludesRuns) and receipt is not None:
-            await handler.conclude(result_of(run.state), interrupt.request, receipt)
+        if receipt is not None:
+            await asking.conclude(handler, result_of(run.state), interrupt.request, receipt)
         concluded = e.RunConcluded(at=self._clock.now(), handler=name)
         await run.keep(concluded)
-
-
-def in_words(error: BaseException) -> str:
-    """A handler's error as it is kept; it may quote anything."""
-    said = f"{type(error).__name__}: {text_of(error)}".encode(errors="backslashreplace").decode()
-    return said[:MAX_ERROR]
 
 
 _Work = Callable[[OwnedRun, str, str], Awaitable[None]]

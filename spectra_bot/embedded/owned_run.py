@@ -11,10 +11,11 @@ from pydantic import JsonValue
 
 from spectra_bot.embedded.commands import CommandTasks
 from spectra_bot.embedded.effects import RunEffects
-from spectra_bot.embedded.execution import Execution
 from spectra_bot.embedded.ownership import Pulse
-from spectra_bot.embedded.proposals import Propose
 from spectra_bot.embedded.run_log import Ownership, RunLog
+from spectra_bot.engine.execution import Execution
+from spectra_bot.engine.proposals import Propose
+from spectra_bot.engine.step_call import call_of
 from spectra_bot.machine import (
     ArmTimer,
     Command,
@@ -209,11 +210,11 @@ class OwnedRun:
         match command:
             case RunStep(step, visit):
                 self.tell("StepStarted", step)
-                return await self._execution.run_step(self.state, step, _StepEffects(self, step, visit))
+                return await self._execution.run_step(call_of(self.state, step), _StepEffects(self, step, visit))
             case JudgeWhen(step):
-                return await self._execution.judge_when(self.state, step)
+                return await self._execution.judge_when(call_of(self.state, step))
             case JudgeBack(step):
-                return await self._execution.judge_back(self.state, step)
+                return await self._execution.judge_back(call_of(self.state, step))
             case _:
                 raise AssertionError(f"no code of a step: {command}")
 

@@ -7,15 +7,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from spectra_bot.engine.proposals import Propose
 from spectra_bot.machine import RunState, StaleEvent, apply
 from spectra_bot.machine import events as e
 
 logger = logging.getLogger(__name__)
-
-Propose = Callable[[RunState], tuple[Sequence[e.Event], object]]
-"""Judges the newest state: gives the events it wants stored, and what to tell the proposer once they are.
-
-An outcome that is an exception is raised to the proposer, also after its events were stored."""
 
 
 class Proposal(NamedTuple):

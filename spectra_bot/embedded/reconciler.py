@@ -11,7 +11,7 @@ from datetime import timedelta
 from pydantic import JsonValue
 
 from spectra_bot.clock import Clock, to_text
-from spectra_bot.embedded.outbox import in_words
+from spectra_bot.engine.asking import in_words
 from spectra_bot.errors import RunNotFoundError, UnreadableRunError
 from spectra_bot.interrupts import ChecksDeliveries
 from spectra_bot.machine import InterruptState, RunState

@@ -10,7 +10,8 @@ from typing import Any
 
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.journal import change
-from spectra_bot.embedded.proposals import Proposal, Propose, judge, tell_proposer
+from spectra_bot.embedded.proposals import Proposal, judge, tell_proposer
+from spectra_bot.engine.proposals import Propose
 from spectra_bot.errors import LeaseLostError, StoreError
 from spectra_bot.machine import RunState, StaleEvent
 from spectra_bot.machine import events as e

@@ -18,10 +18,10 @@ from unittest.mock import patch
 from spectra_bot import retry_policy as retry_policy_module
 from spectra_bot.embedded import engine as engine_module
 from spectra_bot.embedded import holdings as holdings_module
-from spectra_bot.embedded import journal as journal_module
 from spectra_bot.embedded import outbox as outbox_module
 from spectra_bot.embedded import reconciler as reconciler_module
 from spectra_bot.embedded import upkeep as upkeep_module
+from spectra_bot.engine import ids as ids_module
 from spectra_bot.machine import RunState
 from spectra_bot.store import Owner
 from tests.chaos.simulation.database import SimulatedStore, copy_template
@@ -236,7 +236,7 @@ def _seeded(plan: Plan) -> Iterator[None]:
     with (
         patch.object(engine_module, "new_owner", new_owner),
         patch.object(holdings_module, "is_surely_dead", is_surely_dead),
-        patch.object(journal_module, "secrets", SimpleNamespace(randbits=random.getrandbits)),
+        patch.object(ids_module, "secrets", SimpleNamespace(randbits=random.getrandbits)),
         patch.object(retry_policy_module, "random", random),
         patch.object(outbox_module, "MAX_RETRY_S", 8.0),
         patch.object(upkeep_module, "POLL_S", POLL_S),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
-from spectra_bot.embedded.run_log import Propose
 from spectra_bot.errors import (
     AmbiguousInterruptError,
     AnswerError,
@@ -21,6 +20,11 @@ from spectra_bot.machine import InterruptState, RunState, apply, begun_anew
 from spectra_bot.machine import events as e
 from spectra_bot.policy import judge
 from spectra_bot.runs import RunStatus
+
+Propose = Callable[[RunState], tuple[Sequence[e.Event], object]]
+"""Judges the newest state: gives the events it wants stored, and what to tell the proposer once they are.
+
+An outcome that is an exception is raised to the proposer, also after its events were stored."""
 
 
 def propose_answer(interrupt_id: str, response: InterruptResponse, clock: Clock) -> Propose:
