@@ -17,6 +17,7 @@ from spectra_bot.errors import (
     LeaseLostError,
     NotAllowedError,
     NotPendingError,
+    NotRecordedError,
     OnceKeyError,
     OnceResultError,
     PayloadTooLargeError,
@@ -69,6 +70,7 @@ from spectra_bot.runs import (
 )
 from spectra_bot.steps import HumanGateStep, Step, StepResult, StepStatus
 from spectra_bot.suggestions import close_to
+from spectra_bot.temporal import TemporalOptions
 from spectra_bot.workflow import Workflow
 from spectra_bot.workflow_runner import WorkflowRunner, WorkflowRunnerBuilder
 
@@ -108,6 +110,7 @@ __all__ = [
     "LeaseLostError",
     "NotAllowedError",
     "NotPendingError",
+    "NotRecordedError",
     "OnceKeyError",
     "OnceResultError",
     "PayloadTooLargeError",
@@ -133,6 +136,7 @@ __all__ = [
     "StepStatus",
     "StepTimedOutError",
     "StoreError",
+    "TemporalOptions",
     "UnknownInterruptError",
     "UnknownStepError",
     "UnknownWorkflowError",

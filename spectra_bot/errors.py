@@ -30,7 +30,8 @@ SpectraError
 │   └── OnceResultError         an effect was done, and its result can't be stored
 ├── StepTimedOutError           a step ran for longer than its timeout; a TimeoutError too
 ├── StoreError                  the database can't be used, or refused a change
-│   └── LeaseLostError          another process owns the run now
+│   ├── LeaseLostError          another process owns the run now
+│   └── NotRecordedError        nothing says that the change is stored; the same again is safe
 ├── SettingsError               a setting is missing or can't be used; stands in settings.py
 └── ReleaseError                the demo's folders can't be released as they are; stands in demo/folders.py
 
@@ -299,6 +300,17 @@ class LeaseLostError(StoreError):
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         super().__init__(f"run {run_id} is owned by another process now")
+
+
+class NotRecordedError(StoreError):
+    """No worker took the change in time, so nobody knows yet whether it will be stored."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"run {run_id}: this is not recorded yet, because no worker took it; see that one runs, then do the same "
+            "again: it counts once"
+        )
 
 
 def in_words(fields: Mapping[str, str]) -> str:

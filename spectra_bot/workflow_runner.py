@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from spectra_bot.clock import Clock, SystemClock
 from spectra_bot.embedded import LEASE_S, EmbeddedEngine
@@ -18,7 +18,7 @@ from spectra_bot.interrupts import (
     handler_name,
 )
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
-from spectra_bot.runner import Inputs
+from spectra_bot.runner import Inputs, Runner
 from spectra_bot.runs import (
     Checkpoint,
     InterruptRecord,
@@ -30,7 +30,11 @@ from spectra_bot.runs import (
     RunUpdate,
 )
 from spectra_bot.store import SqliteStore
+from spectra_bot.temporal import TemporalOptions
 from spectra_bot.workflow import Workflow
+
+if TYPE_CHECKING:
+    from spectra_bot.temporal.engine import TemporalEngine
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +50,8 @@ class WorkflowRunner:
         recover: carry on every run that has no live owner, from the start and for as long as it is open; False
             carries on only the runs that are started or steered here.
         read_only: look and change nothing; the file must be there.
+        temporal: run on Temporal instead of a database file; `recover=False` and `read_only` then only start, steer and
+            look, and leave the work to other processes. Needs the extra `temporal`.
         lease_s: an owner that has been silent for so many seconds has lost its runs.
         max_payload_bytes: the largest stored value: inputs, an output, a `once` result, data, notes.
 
@@ -58,6 +64,7 @@ class WorkflowRunner:
         *,
         workflows: Iterable[Workflow] = (),
         database: str = "spectra.db",
+        temporal: TemporalOptions | None = None,
         handlers: Iterable[IInterruptHandler] = (),
         listeners: Iterable[Listener] = (),
         recover: bool = True,
@@ -74,6 +81,7 @@ class WorkflowRunner:
             workflow.shape()
         self._workflows = {workflow.name: workflow for workflow in loaded}
         self._database = str(database)
+        self._temporal = temporal
         self._listeners = list(listeners)
         self._recover = recover
         self._read_only = read_only
@@ -81,7 +89,7 @@ class WorkflowRunner:
         self._lease_s = lease_s
         self._max_payload_bytes = max_payload_bytes
         self._opened: AsyncExitStack | None = None
-        self._running: EmbeddedEngine | None = None
+        self._running: Runner | None = None
 
     @staticmethod
     def builder() -> WorkflowRunnerBuilder:
@@ -92,25 +100,52 @@ class WorkflowRunner:
         """Open the store and carry on what has no owner.
 
         Raises:
-            StoreError: the database can't be opened.
+            StoreError: the database can't be opened, or Temporal not be reached.
+            DefinitionError: the extra `temporal` is not installed.
         """
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(SqliteStore(self._database, read_only=self._read_only))
-            engine = EmbeddedEngine(
-                workflows=self._workflows,
-                store=store,
-                handlers=self._handlers,
-                clock=self._clock,
-                recover=self._recover,
-                lease_s=self._lease_s,
-                max_payload_bytes=self._max_payload_bytes,
-                report=self._report if self._listeners else None,
-            )
-            if not self._read_only:
-                await stack.enter_async_context(engine)
-            self._running = engine
+            if self._temporal is not None:
+                self._running = await stack.enter_async_context(self._on_temporal(self._temporal))
+            else:
+                self._running = await self._on_a_file(stack)
             self._opened = stack.pop_all()
         return self
+
+    async def _on_a_file(self, stack: AsyncExitStack) -> EmbeddedEngine:
+        store = await stack.enter_async_context(SqliteStore(self._database, read_only=self._read_only))
+        engine = EmbeddedEngine(
+            workflows=self._workflows,
+            store=store,
+            handlers=self._handlers,
+            clock=self._clock,
+            recover=self._recover,
+            lease_s=self._lease_s,
+            max_payload_bytes=self._max_payload_bytes,
+            report=self._report if self._listeners else None,
+        )
+        if not self._read_only:
+            await stack.enter_async_context(engine)
+        return engine
+
+    def _on_temporal(self, options: TemporalOptions) -> TemporalEngine:
+        try:
+            from spectra_bot.temporal.engine import TemporalEngine  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "temporalio":
+                raise
+            raise DefinitionError(
+                "to run on Temporal the package temporalio is needed: pip install 'spectra-bot[temporal]'"
+            ) from error
+        return TemporalEngine(
+            workflows=self._workflows,
+            options=options,
+            handlers=self._handlers,
+            clock=self._clock,
+            works=self._recover and not self._read_only,
+            lease_s=self._lease_s,
+            max_payload_bytes=self._max_payload_bytes,
+            report=self._report,
+        )
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Stop the running steps, give up the runs, close the store; what was not finished runs again later."""
@@ -191,7 +226,7 @@ class WorkflowRunner:
         return await self._engine.history(run_id)
 
     @property
-    def _engine(self) -> EmbeddedEngine:
+    def _engine(self) -> Runner:
         if self._running is None:
             raise DefinitionError("the runner is not open; use it inside `async with runner:`")
         return self._running
@@ -212,6 +247,7 @@ class WorkflowRunnerBuilder:
         self._handlers: list[IInterruptHandler] = []
         self._listeners: list[Listener] = []
         self._database = "spectra.db"
+        self._temporal: TemporalOptions | None = None
         self._recover = True
         self._read_only = False
         self._clock: Clock | None = None
@@ -232,6 +268,20 @@ class WorkflowRunnerBuilder:
 
     def with_database(self, path: str) -> Self:
         self._database = path
+        return self
+
+    def with_temporal(
+        self,
+        address: str = "localhost:7233",
+        *,
+        namespace: str = "default",
+        task_queue: str = "spectra",
+        tls: bool = False,
+        api_key: str | None = None,
+    ) -> Self:
+        self._temporal = TemporalOptions(
+            address=address, namespace=namespace, task_queue=task_queue, tls=tls, api_key=api_key
+        )
         return self
 
     def with_recovery(self, recover: bool) -> Self:
@@ -263,6 +313,7 @@ class WorkflowRunnerBuilder:
         return WorkflowRunner(
             workflows=self._workflows,
             database=self._database,
+            temporal=self._temporal,
             handlers=self._handlers,
             listeners=self._listeners,
             recover=self._recover,

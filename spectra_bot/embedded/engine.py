@@ -239,7 +239,7 @@ class EmbeddedEngine:
         known = await self._holdings.load(run_id)
         interrupt_id = response.interrupt_id
         if interrupt_id is None:
-            interrupt_id = the_one_pending(known[0])
+            interrupt_id = the_one_pending(result_of(known[0]))
         if interrupt_id not in known[0].interrupts:
             raise UnknownInterruptError(interrupt_id)
         await self._answer(run_id, interrupt_id, response, known)

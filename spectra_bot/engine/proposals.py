@@ -19,7 +19,7 @@ from spectra_bot.json_values import to_json_value
 from spectra_bot.machine import InterruptState, RunState, apply, begun_anew
 from spectra_bot.machine import events as e
 from spectra_bot.policy import judge
-from spectra_bot.runs import RunStatus
+from spectra_bot.runs import RunResult, RunStatus
 
 Propose = Callable[[RunState], tuple[Sequence[e.Event], object]]
 """Judges the newest state: gives the events it wants stored, and what to tell the proposer once they are.
@@ -126,20 +126,18 @@ def is_overdue(interrupt: InterruptState, clock: Clock) -> bool:
     return interrupt.response is None and deadline is not None and clock.now() >= deadline
 
 
-def the_one_pending(state: RunState) -> str:
+def the_one_pending(run: RunResult) -> str:
     """The interrupt that an answer without an id means.
 
     Raises:
         NotPendingError: none is pending.
         AmbiguousInterruptError: several are.
     """
-    pending = state.pending()
+    pending = run.pending
     if not pending:
         raise NotPendingError(
-            f"run {state.run_id} is {state.status.value}; no interrupt of it is pending", run_id=state.run_id
+            f"run {run.run_id} is {run.status.value}; no interrupt of it is pending", run_id=run.run_id
         )
     if len(pending) > 1:
-        raise AmbiguousInterruptError(
-            state.run_id, {interrupt.request.id: interrupt.request.reason for interrupt in pending}
-        )
-    return pending[0].request.id
+        raise AmbiguousInterruptError(run.run_id, {request.id: request.reason for request in pending})
+    return pending[0].id

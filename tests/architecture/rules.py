@@ -43,6 +43,8 @@ def problems(module: str, source: str, public: Collection[str], *, is_init: bool
         found += _upward(module, target) if _top(module) == "spectra_bot" else _not_public(target, names, public)
         if target.split(".")[0] == "sqlite3" and not module.startswith("spectra_bot.store"):
             found.append("imports sqlite3; only the store opens a database")
+        if target.split(".")[0] == "temporalio" and _top(module) == "spectra_bot" and _part(module) != "temporal":
+            found.append("imports temporalio; only spectra_bot.temporal speaks to Temporal")
     if is_init:
         found += _does_more_than_export(tree)
     return [f"{module}: {problem}" for problem in found]

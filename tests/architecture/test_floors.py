@@ -37,6 +37,7 @@ def test_module_keeps_the_rules(file: Path) -> None:
         ("spectra_bot.embedded.engine", "import slack_sdk", "only app.py knows"),
         ("spectra_bot.cli.views", "from handlers.console import ConsoleHandler", "only app.py knows"),
         ("spectra_bot.embedded.engine", "import sqlite3", "only the store"),
+        ("spectra_bot.workflow_runner", "import temporalio.client", "only spectra_bot.temporal"),
         ("handlers.queue", "from spectra_bot.store import Store", "handlers use what spectra_bot itself exports"),
         ("handlers.queue", "from spectra_bot import nothing_like_it", "does not export"),
         ("handlers.queue", "from spectra_bot import policy", "handlers use what spectra_bot itself exports"),

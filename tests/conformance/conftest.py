@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from spectra_bot import IInterruptHandler, Workflow, WorkflowRunner
+from spectra_bot.temporal import TemporalOptions
 from spectra_bot.testing.clock import ManualClock
+from tests.conformance.manual_time import ManualRun, TemporalClock
+from tests.temporal_server import TemporalServer, a_temporal
+
+ENGINES = ("embedded", "temporal")
 
 
 class OpenRunner(Protocol):
@@ -19,19 +25,46 @@ class OpenRunner(Protocol):
     async def __call__(self, *workflows: Workflow, handlers: list[IInterruptHandler] = ...) -> WorkflowRunner: ...
 
 
+@pytest.fixture(scope="session")
+def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    with a_temporal(tmp_path_factory.mktemp("temporal")) as server:
+        yield server
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock(engine: str, request: pytest.FixtureRequest) -> Iterator[ManualClock]:
+    if engine == "embedded":
+        yield ManualClock()
+        return
+    server: TemporalServer = request.getfixturevalue("temporal")
+    clock = TemporalClock(server.address)
+    yield clock
+    clock.close()
 
 
-@pytest.fixture(params=["embedded"])
-async def open_runner(tmp_path: Path, clock: ManualClock) -> AsyncIterator[OpenRunner]:
+@pytest.fixture
+def place(
+    engine: str, tmp_path: Path, clock: ManualClock, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """Where the test's runs are, as a runner is told."""
+    if not isinstance(clock, TemporalClock):
+        return {"database": str(tmp_path / "spectra.db")}
+    server: TemporalServer = request.getfixturevalue("temporal")
+    monkeypatch.setattr("spectra_bot.temporal.worker.SpectraRun", ManualRun)
+    return {"temporal": TemporalOptions(address=server.address, task_queue=f"spectra-{secrets.token_hex(6)}")}
+
+
+@pytest.fixture
+async def open_runner(place: dict[str, Any], clock: ManualClock) -> AsyncIterator[OpenRunner]:
     async with AsyncExitStack() as stack:
 
         async def opened(*workflows: Workflow, handlers: list[IInterruptHandler] | None = None) -> WorkflowRunner:
-            runner = WorkflowRunner(
-                workflows=workflows, database=str(tmp_path / "spectra.db"), handlers=handlers or [], clock=clock
-            )
+            runner = WorkflowRunner(workflows=workflows, handlers=handlers or [], clock=clock, **place)
             return await stack.enter_async_context(runner)
 
         yield opened

@@ -20,6 +20,7 @@ from spectra_bot import (
 )
 from spectra_bot.testing.clock import ManualClock
 from tests.conformance.conftest import OpenRunner
+from tests.conformance.manual_time import a_moment
 
 STEADY = RetryPolicy(attempts=3, first_pause=timedelta(minutes=1), jitter=0)
 
@@ -68,7 +69,7 @@ async def with_time_passing(runner: WorkflowRunner, run_id: str, clock: ManualCl
     waiting = asyncio.create_task(runner.wait(run_id))
     async with asyncio.timeout(20):
         while not waiting.done():
-            await asyncio.sleep(0.005)
+            await a_moment(clock)
             clock.advance(timedelta(seconds=1))
     return await waiting
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from spectra_bot import WorkflowRunner
+from spectra_bot.embedded import EmbeddedEngine
 from spectra_bot.store import SqliteStore
 
 T = TypeVar("T")
@@ -58,7 +59,9 @@ def _limit(size: int) -> None:
 
 async def on_connection(runner: WorkflowRunner, work: Callable[[sqlite3.Connection], T]) -> T:
     """Do something on the runner's own connection."""
-    store = runner._engine._store  # the fault is made inside
+    engine = runner._engine  # the fault is made inside
+    assert isinstance(engine, EmbeddedEngine)
+    store = engine._store
     assert isinstance(store, SqliteStore)
     return await store.writer.submit(work, writes=False)
 

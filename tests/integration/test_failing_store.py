@@ -15,6 +15,7 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
+from spectra_bot.embedded import EmbeddedEngine
 from spectra_bot.store import SqliteStore
 from tests.integration.asking import asking, until
 
@@ -26,7 +27,9 @@ def database(tmp_path: Path) -> str:
 
 async def read_only(runner: WorkflowRunner, *, on: bool) -> None:
     """Have the runner's own connection refuse every write, as a full disk does."""
-    store = runner._engine._store  # the fault is made inside
+    engine = runner._engine  # the fault is made inside
+    assert isinstance(engine, EmbeddedEngine)
+    store = engine._store
     assert isinstance(store, SqliteStore)
     await store.writer.submit(lambda c: c.execute(f"pragma query_only = {int(on)}").fetchall(), writes=False)
 

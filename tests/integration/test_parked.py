@@ -24,6 +24,7 @@ from spectra_bot import (
     WorkflowRunner,
 )
 from spectra_bot.clock import to_text
+from spectra_bot.embedded import EmbeddedEngine
 from spectra_bot.store import queries
 from spectra_bot.testing.clock import ManualClock
 
@@ -68,7 +69,9 @@ def asking(name: str = "asking", timeout: timedelta | None = HOUR) -> Workflow:
 
 def held(runner: WorkflowRunner) -> list[str]:
     """The runs that a runner has in memory."""
-    return [run.state.run_id for run in runner._engine._holdings.all_here()]  # nothing else shows it
+    engine = runner._engine  # nothing else shows it
+    assert isinstance(engine, EmbeddedEngine)
+    return [run.state.run_id for run in engine._holdings.all_here()]
 
 
 def rows(database: str, query: str) -> list[tuple[object, ...]]:

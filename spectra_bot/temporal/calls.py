@@ -1,0 +1,119 @@
+"""Calls to one run on Temporal, with what goes wrong in our own words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from spectra_bot.clock import to_text
+from spectra_bot.errors import NotRecordedError, RunNotFoundError, StoreError
+from spectra_bot.store import Attempt
+from spectra_bot.temporal.refusals import refused
+
+CALL_S = 10.0
+"""How long a call may take. A query and an Update need a worker that takes them."""
+
+
+class RunClosedError(Exception):
+    """The run is closed in Temporal, so it takes no Update; it can still be asked."""
+
+
+class RunCalls:
+    """Asks runs and changes them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def ask(self, run_id: str, query: str, *args: object, result_type: Any) -> Any:
+        """What a run says.
+
+        Raises:
+            RunNotFoundError: no such run.
+            StoreError: Temporal can't be reached, or no worker answers for the run.
+        """
+        try:
+            async with self._translated(run_id):
+                return await self._handle(run_id).query(
+                    query, args=args, result_type=result_type, rpc_timeout=timedelta(seconds=CALL_S)
+                )
+        except WorkflowQueryFailedError as error:
+            raise StoreError(f"run {run_id} could not be asked: {error}") from error
+
+    async def change(
+        self, run_id: str, update: str, args: Sequence[object], *, update_id: str, result_type: Any
+    ) -> Any:
+        """What an Update of a run came to; it is durable by then.
+
+        Raises:
+            RunNotFoundError: no such run.
+            RunClosedError: it is closed in Temporal.
+            NotRecordedError: no worker took it in time; nothing is known to be stored, and the same again is safe.
+            SpectraError: it was refused.
+        """
+        try:
+            async with self._translated(run_id):
+                return await self._handle(run_id).execute_update(
+                    update,
+                    args=args,
+                    id=update_id,
+                    result_type=result_type,
+                    rpc_timeout=timedelta(seconds=CALL_S),
+                )
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            ours = refused(cause) if isinstance(cause, ApplicationError) else None
+            if ours is not None:
+                raise ours from None
+            if isinstance(cause, ApplicationError) and cause.type == "AcceptedUpdateCompletedWorkflow":
+                raise RunClosedError(run_id) from error
+            raise StoreError(f"run {run_id} could not be changed: {cause}") from error
+        except RPCTimeoutOrCancelledError as error:
+            raise NotRecordedError(run_id) from error
+
+    async def failing(self, run_id: str) -> dict[str, Attempt]:
+        """What Temporal says of each activity of a run that has failed and is tried again, by its id."""
+        async with self._translated(run_id):
+            description = await self._handle(run_id).describe(rpc_timeout=timedelta(seconds=CALL_S))
+        return {
+            one.activity_id: Attempt(
+                attempts=one.attempt - 1,
+                next_attempt_at=to_text(_next_attempt(one)),
+                last_error=one.last_failure.message,
+            )
+            for one in description.raw_description.pending_activities
+            if one.attempt > 1
+        }
+
+    def _handle(self, run_id: str) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(run_id)
+
+    @contextlib.asynccontextmanager
+    async def _translated(self, run_id: str) -> AsyncIterator[None]:
+        try:
+            yield
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                if "already completed" in error.message:
+                    raise RunClosedError(run_id) from error
+                raise RunNotFoundError(run_id) from error
+            raise StoreError(f"run {run_id} could not be reached in Temporal: {error.message}") from error
+
+
+def _next_attempt(pending: PendingActivityInfo) -> datetime:
+    """When it is tried again; since when, if that is now."""
+    named = "next_attempt_schedule_time" if pending.HasField("next_attempt_schedule_time") else "scheduled_time"
+    moment: datetime = getattr(pending, named).ToDatetime(tzinfo=UTC)
+    return moment

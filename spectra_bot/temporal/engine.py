@@ -1,0 +1,418 @@
+"""The engine on Temporal: every coroutine of the `Runner` protocol, in front of any number of workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Self
+
+from pydantic_core import to_json
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from spectra_bot.clock import Clock
+from spectra_bot.engine import asking
+from spectra_bot.engine.ids import new_id
+from spectra_bot.engine.proposals import propose_retry, refuse_unstorable, the_one_pending
+from spectra_bot.engine.views import checkpoint_of
+from spectra_bot.errors import (
+    RunExistsError,
+    RunFinishedError,
+    RunNotFoundError,
+    StoreError,
+    UnknownInterruptError,
+    UnknownWorkflowError,
+)
+from spectra_bot.interrupts import IInterruptHandler, InterruptRequest, InterruptResponse
+from spectra_bot.json_values import digest, encode
+from spectra_bot.machine import RunState
+from spectra_bot.machine import events as e
+from spectra_bot.policy import judge
+from spectra_bot.runner import Inputs
+from spectra_bot.runs import (
+    Checkpoint,
+    InterruptRecord,
+    RunDetails,
+    RunResult,
+    RunStatus,
+    RunSummary,
+    RunUpdate,
+)
+from spectra_bot.temporal.calls import RunCalls, RunClosedError
+from spectra_bot.temporal.connection import connect
+from spectra_bot.temporal.listing import Listing
+from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, Rest, RunInput, entry_of
+from spectra_bot.temporal.options import TemporalOptions
+from spectra_bot.temporal.record import Record
+from spectra_bot.temporal.step_activities import GRACE_S, run_of
+from spectra_bot.temporal.visibility import MEMO, START_MEMO, Listed, StartMemo, attributes, listed, start_memo
+from spectra_bot.temporal.worker import make_worker
+from spectra_bot.workflow import Workflow
+
+logger = logging.getLogger(__name__)
+
+HANDLERS_S = 5.0
+"""How long a run that rests waits for its handlers' first turn."""
+FIRST_LOOK_S = 0.01
+MAX_LOOK_S = 1.0
+"""The longest pause between two looks at a run that is waited for."""
+MAX_PAYLOAD_BYTES = 256 * 1024
+"""The largest stored value; Temporal itself refuses larger payloads, and slows down well before."""
+MAX_LOG_BYTES = 1_500_000
+"""The largest log with which a failed run can be started again; Temporal refuses a payload of 2 MB."""
+
+
+class TemporalEngine:
+    """Has runs carried out by Temporal; an async context manager.
+
+    Args:
+        works: this process takes steps and deliveries too; else it only starts, steers and looks.
+        lease_s: a worker that has been silent for so many seconds has lost its steps.
+    """
+
+    def __init__(
+        self,
+        *,
+        workflows: Mapping[str, Workflow],
+        options: TemporalOptions,
+        handlers: Sequence[IInterruptHandler],
+        clock: Clock,
+        works: bool,
+        lease_s: float,
+        max_payload_bytes: int,
+        report: Callable[[RunUpdate], None],
+    ) -> None:
+        self.workflows = workflows
+        self._options = options
+        self._handlers = handlers
+        self._clock = clock
+        self._works = works
+        self._lease_s = lease_s
+        self._limit = min(max_payload_bytes, MAX_PAYLOAD_BYTES)
+        self._report = report
+        self._stack = AsyncExitStack()
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._client: Client
+        self._calls: RunCalls
+        self._listing: Listing
+
+    async def __aenter__(self) -> Self:
+        client = self._client = await connect(self._options)
+        self._calls = RunCalls(client)
+        self._listing = Listing(client, task_queue=self._options.task_queue, clock=self._clock, ask=self._listed)
+        if self._works:
+            worker = make_worker(
+                client,
+                task_queue=self._options.task_queue,
+                workflows=self.workflows,
+                handlers=self._handlers,
+                clock=self._clock,
+                lease_s=self._lease_s,
+                max_payload_bytes=self._limit,
+                report=self._report,
+                ended=self._activity_ended,
+                answer=self.answer,
+                look=self.get_interrupt,
+            )
+            await self._stack.enter_async_context(worker)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    # Starting and waiting.
+
+    async def start(
+        self,
+        workflow: str,
+        inputs: Inputs | None = None,
+        *,
+        requested_by: str | None = None,
+        channel: str | None = None,
+        run_id: str | None = None,
+    ) -> str:
+        found = self.workflows.get(workflow)
+        if found is None:
+            raise UnknownWorkflowError(workflow, list(self.workflows))
+        stored_inputs = found.stored_inputs(inputs)
+        encode(stored_inputs, "inputs", self._limit)
+        now = self._clock.now()
+        event = e.RunStarted(
+            at=now,
+            run_id=run_id or new_id("r-", now),
+            workflow=workflow,
+            shape=found.shape(),
+            inputs=stored_inputs,
+            secrets=tuple(found.secret_inputs(inputs)),
+            requested_by=requested_by,
+            channel=channel,
+        )
+        begun = Events(shape=event.shape, entries=[entry_of(event)])
+        try:
+            await self._begin(begun, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        except WorkflowAlreadyStartedError:
+            await self._refuse_another(event)
+        else:
+            logger.info("run started", extra={"run_id": event.run_id, "workflow": workflow})
+        return event.run_id
+
+    async def _begin(self, events: Events, reuse: WorkflowIDReusePolicy) -> None:
+        """Have Temporal carry on a run from all that has happened to it."""
+        given = RunInput(
+            shape=events.shape,
+            entries=events.entries,
+            lease_s=self._lease_s,
+            first_turn_s=asking.FIRST_TURN_S,
+        )
+        record = Record(given)
+        state, seq = record.state, len(record.entries)
+        try:
+            await self._client.start_workflow(
+                SPECTRA_RUN,
+                given,
+                id=state.run_id,
+                task_queue=self._options.task_queue,
+                id_reuse_policy=reuse,
+                # Not USE_EXISTING: it would not tell whether the run that is there is the one that is meant.
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                memo={MEMO: listed(state, seq), START_MEMO: start_memo(state)},
+                search_attributes=attributes(state),
+            )
+        except RPCError as error:
+            raise StoreError(f"run {state.run_id} could not be started in Temporal: {error.message}") from error
+        self._listing.note(state.run_id, seq)
+
+    async def _refuse_another(self, event: e.RunStarted) -> None:
+        """Stop at a start whose id is taken by a run of another workflow or with other inputs."""
+        description = await self._client.get_workflow_handle(event.run_id).describe()
+        there: StartMemo | None = await description.memo_value(START_MEMO, None, type_hint=StartMemo)
+        if there != StartMemo(workflow=event.workflow, inputs=digest(event.inputs)):
+            raise RunExistsError(event.run_id, there.workflow if there else "another program")
+
+    async def run(
+        self,
+        workflow: str,
+        inputs: Inputs | None = None,
+        *,
+        requested_by: str | None = None,
+        channel: str | None = None,
+        run_id: str | None = None,
+    ) -> RunResult:
+        started = await self.start(workflow, inputs, requested_by=requested_by, channel=channel, run_id=run_id)
+        return await self.wait(started)
+
+    async def wait(self, run_id: str, *, over: bool = False) -> RunResult:
+        changed = asyncio.Event()
+        self._watchers.setdefault(run_id, set()).add(changed)
+        try:
+            seq = await self._rested(run_id, changed, over=over)
+        finally:
+            self._watchers[run_id].discard(changed)
+            if not self._watchers[run_id]:
+                del self._watchers[run_id]
+        self._listing.note(run_id, seq)
+        result: RunResult = await self._calls.ask(run_id, "result", result_type=RunResult)
+        return result
+
+    async def _rested(self, run_id: str, changed: asyncio.Event, *, over: bool) -> int:
+        """Look until it rests: soon after something of it ended here, else less and less often."""
+        pause = FIRST_LOOK_S
+        asking_since: float | None = None
+        while True:
+            changed.clear()
+            rest = await self._look(run_id)
+            if rest is not None:
+                rests = rest.status.over if over else rest.status is not RunStatus.RUNNING
+                asking_since = asking_since or asyncio.get_running_loop().time()
+                asked = not rest.is_asking or asyncio.get_running_loop().time() - asking_since > HANDLERS_S
+                if rests and not rest.is_ending and asked:
+                    return rest.seq
+                if not rests:
+                    asking_since = None
+            try:
+                await asyncio.wait_for(changed.wait(), pause)
+                pause = FIRST_LOOK_S
+            except TimeoutError:
+                pause = min(pause * 1.5, MAX_LOOK_S)
+
+    async def _look(self, run_id: str) -> Rest | None:
+        """Whether a run rests; None while nobody can say."""
+        try:
+            rest: Rest = await self._calls.ask(run_id, "rest", result_type=Rest)
+        except StoreError:
+            logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
+            return None
+        return rest
+
+    def _activity_ended(self, run_id: str) -> None:
+        for changed in self._watchers.get(run_id, ()):
+            changed.set()
+
+    # Deciding and steering.
+
+    async def answer(self, interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
+        refuse_unstorable(response, self._limit)
+        run_id = run_of(interrupt_id)
+        if not run_id:
+            raise UnknownInterruptError(interrupt_id)
+        try:
+            stored = await self._answer(run_id, interrupt_id, response.model_copy(update={"request": None}))
+        except RunNotFoundError as error:
+            raise UnknownInterruptError(interrupt_id) from error
+        logger.info(
+            "interrupt answered",
+            extra={
+                "run_id": run_id,
+                "interrupt_id": interrupt_id,
+                "option": stored.option,
+                "by": stored.responder,
+            },
+        )
+        return stored
+
+    async def _answer(self, run_id: str, interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
+        call_id = secrets.token_hex(8)
+        # The same answer is the same Update: one that came to no outcome may be given again, and counts once.
+        update_id = digest([interrupt_id, response.model_dump(mode="json")])
+        try:
+            answered: Answered = await self._calls.change(
+                run_id,
+                "answer",
+                [interrupt_id, response, call_id],
+                update_id=update_id,
+                result_type=Answered,
+            )
+        except RunClosedError:
+            return await self._judged_now(run_id, interrupt_id, response)
+        self._listing.note(run_id, answered.seq)
+        if answered.call_id != call_id:
+            return await self._judged_now(run_id, interrupt_id, response)
+        return answered.response
+
+    async def _judged_now(self, run_id: str, interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
+        """What an answer to an interrupt that is over is told; the question may have changed since."""
+        interrupt = (await self._state(run_id)).interrupts.get(interrupt_id)
+        if interrupt is None:
+            raise UnknownInterruptError(interrupt_id)
+        return judge(interrupt, response, self._clock.now())
+
+    async def resume(self, run_id: str, response: InterruptResponse) -> RunResult:
+        refuse_unstorable(response, self._limit)
+        interrupt_id = response.interrupt_id
+        if interrupt_id is None:
+            interrupt_id = the_one_pending(await self._result(run_id))
+        elif run_of(interrupt_id) != run_id:
+            await self._result(run_id)
+            raise UnknownInterruptError(interrupt_id)
+        await self.answer(interrupt_id, response)
+        return await self.wait(run_id)
+
+    async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
+        encode(reason, "reason", self._limit)
+        try:
+            seq = await self._calls.change(
+                run_id, "cancel", [by, reason], update_id=secrets.token_hex(16), result_type=int
+            )
+        except RunClosedError:
+            status = (await self._result(run_id)).status
+            raise RunFinishedError(run_id, status, "nothing to cancel") from None
+        self._listing.note(run_id, seq)
+        logger.info("run cancelled", extra={"run_id": run_id, "by": by})
+        with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
+            async with asyncio.timeout(GRACE_S):
+                return await self.wait(run_id)
+        return await self._result(run_id)
+
+    async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
+        while not await self._retried(run_id, from_step, by):
+            pass  # it was closed, or another retry was first, between our look and our change
+        logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
+        return await self.wait(run_id)
+
+    async def _retried(self, run_id: str, from_step: str | None, by: str | None) -> bool:
+        try:
+            seq = await self._calls.change(
+                run_id, "retry", [from_step, by], update_id=secrets.token_hex(16), result_type=int
+            )
+            self._listing.note(run_id, seq)
+        except RunClosedError:
+            events: Events = await self._events(run_id)
+            proposed, _ = propose_retry(from_step, by, self._clock)(_state_of(events))
+            entries: list[Entry] = [*events.entries, *(entry_of(event) for event in proposed)]
+            encode(entries, f"the log of run {run_id}", MAX_LOG_BYTES)
+            try:
+                await self._begin(
+                    Events(shape=events.shape, entries=entries), WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+                )
+            except WorkflowAlreadyStartedError:
+                return False
+        return True
+
+    # Looking.
+
+    async def get(self, run_id: str) -> RunDetails:
+        details: RunDetails = await self._calls.ask(
+            run_id, "details", await self._calls.failing(run_id), result_type=RunDetails
+        )
+        return details
+
+    async def get_interrupt(self, interrupt_id: str) -> InterruptRecord:
+        run_id = run_of(interrupt_id)
+        record: InterruptRecord | None = None
+        with contextlib.suppress(RunNotFoundError):
+            if run_id:
+                record = await self._calls.ask(
+                    run_id,
+                    "interrupt",
+                    interrupt_id,
+                    await self._calls.failing(run_id),
+                    result_type=InterruptRecord | None,
+                )
+        if record is None:
+            raise UnknownInterruptError(interrupt_id)
+        return record
+
+    async def list_runs(
+        self, *, status: RunStatus | None = None, workflow: str | None = None, limit: int = 50
+    ) -> Sequence[RunSummary]:
+        return await self._listing.runs(status=status, workflow=workflow, limit=limit)
+
+    async def list_pending(self, *, run_id: str | None = None, limit: int = 100) -> Sequence[InterruptRequest]:
+        if run_id is None:
+            return await self._listing.pending(limit)
+        with contextlib.suppress(RunNotFoundError):
+            return (await self._result(run_id)).pending[:limit]
+        return ()
+
+    async def history(self, run_id: str) -> Sequence[Checkpoint]:
+        entries = (await self._events(run_id)).entries
+        return [
+            checkpoint_of(seq, entry.kind, to_json(entry.body).decode()) for seq, entry in enumerate(entries, start=1)
+        ]
+
+    async def _result(self, run_id: str) -> RunResult:
+        result: RunResult = await self._calls.ask(run_id, "result", result_type=RunResult)
+        return result
+
+    async def _events(self, run_id: str) -> Events:
+        events: Events = await self._calls.ask(run_id, "events", result_type=Events)
+        return events
+
+    async def _state(self, run_id: str) -> RunState:
+        return _state_of(await self._events(run_id))
+
+    async def _listed(self, run_id: str) -> Listed | None:
+        with contextlib.suppress(RunNotFoundError):
+            found: Listed = await self._calls.ask(run_id, "listed", result_type=Listed)
+            return found
+        return None
+
+
+def _state_of(events: Events) -> RunState:
+    return Record(RunInput(shape=events.shape, entries=events.entries, lease_s=0.0, first_turn_s=0.0)).state

@@ -1,0 +1,94 @@
+"""Lists of runs and of what waits, from Temporal's visibility; what this process has just done is never missing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from temporalio.client import Client, WorkflowExecution
+from temporalio.service import RPCError
+
+from spectra_bot.clock import Clock
+from spectra_bot.errors import StoreError
+from spectra_bot.interrupts import InterruptRequest
+from spectra_bot.runs import RunStatus, RunSummary
+from spectra_bot.temporal.visibility import MEMO, STATUS, WORKFLOW, Listed, wanted
+
+RECENT_S = 5.0
+"""Visibility lags behind: a run that was changed here is asked itself for so long, if its row is older."""
+
+
+class Listing:
+    """Finds runs by what stands beside them.
+
+    Args:
+        ask: how a run would be listed now.
+    """
+
+    def __init__(
+        self, client: Client, *, task_queue: str, clock: Clock, ask: Callable[[str], Awaitable[Listed | None]]
+    ) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._clock = clock
+        self._ask = ask
+        self._recent: dict[str, tuple[int, float]] = {}
+
+    def note(self, run_id: str, seq: int) -> None:
+        """A run has so many events by now, and a list made here must show that."""
+        self._recent[run_id] = (seq, self._clock.monotonic())
+
+    async def runs(self, *, status: RunStatus | None, workflow: str | None, limit: int) -> Sequence[RunSummary]:
+        """The newest runs first, of those that are open and those that were closed last."""
+        found = await self._listed(limit, **{STATUS.name: status and status.value, WORKFLOW.name: workflow})
+        summaries = [
+            one.summary
+            for one in found
+            if (status is None or one.summary.status is status) and workflow in (None, one.summary.workflow)
+        ]
+        return sorted(summaries, key=lambda summary: (summary.created_at, summary.run_id), reverse=True)[:limit]
+
+    async def pending(self, limit: int) -> Sequence[InterruptRequest]:
+        """The interrupts that wait for an answer, oldest first."""
+        found = await self._listed(limit, **{STATUS.name: None, "ExecutionStatus": "Running"})
+        requests = [request for one in found for request in await self._questions(one)]
+        return sorted(requests, key=_asked_at)[:limit]
+
+    async def _questions(self, one: Listed) -> Sequence[InterruptRequest]:
+        if one.pending is not None:
+            return one.pending
+        now = await self._ask(one.summary.run_id)
+        return now.pending or () if now is not None else ()
+
+    async def _listed(self, limit: int, **equal: str | None) -> Sequence[Listed]:
+        rows = {}
+        try:
+            found = self._client.list_workflows(wanted(self._task_queue, **equal), limit=limit, page_size=limit)
+            async for execution in found:
+                row = await _row(execution)
+                if row is not None:
+                    rows[row.summary.run_id] = row
+        except RPCError as error:
+            raise StoreError(f"Temporal could not list runs: {error.message}") from error
+        for run_id, seq in self._still_recent().items():
+            row = rows.get(run_id)
+            if row is None or row.seq < seq:
+                now = await self._ask(run_id)
+                if now is not None:
+                    rows[run_id] = now
+        return list(rows.values())
+
+    def _still_recent(self) -> dict[str, int]:
+        now = self._clock.monotonic()
+        self._recent = {key: value for key, value in self._recent.items() if now - value[1] < RECENT_S}
+        return {run_id: seq for run_id, (seq, _) in self._recent.items()}
+
+
+async def _row(execution: WorkflowExecution) -> Listed | None:
+    found: Listed | None = await execution.memo_value(MEMO, None, type_hint=Listed)
+    return found
+
+
+def _asked_at(request: InterruptRequest) -> tuple[datetime, str]:
+    assert request.created_at is not None, "it is stored"  # noqa: S101
+    return request.created_at, request.id

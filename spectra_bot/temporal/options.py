@@ -1,0 +1,26 @@
+"""Where Temporal is, and how we come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporalOptions:
+    """A Temporal server and our place there.
+
+    Args:
+        address: `host:port`.
+        task_queue: the workers and callers that share it share their runs.
+        tls: speak TLS; what is given of certificates implies it.
+        server_ca: the certificate that the server's is signed with, where it is not a public one.
+    """
+
+    address: str = "localhost:7233"
+    namespace: str = "default"
+    task_queue: str = "spectra"
+    tls: bool = False
+    api_key: str | None = field(default=None, repr=False)
+    server_ca: bytes | None = field(default=None, repr=False)
+    client_cert: bytes | None = field(default=None, repr=False)
+    client_key: bytes | None = field(default=None, repr=False)

@@ -1,0 +1,206 @@
+"""Users' code as activities: a step, a condition, a way back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError, RPCStatusCode
+
+from spectra_bot.clock import Clock
+from spectra_bot.engine.execution import Execution
+from spectra_bot.engine.ids import new_id
+from spectra_bot.engine.step_call import StepCall
+from spectra_bot.errors import LeaseLostError
+from spectra_bot.machine import events as e
+from spectra_bot.runs import RunUpdate
+from spectra_bot.temporal.beats import beating
+from spectra_bot.temporal.commands import NOT_LOADED, WORKER_STOPPED
+from spectra_bot.temporal.effects import StepEffects
+from spectra_bot.temporal.messages import StepOutcome, entry_of
+from spectra_bot.workflow import Workflow
+
+logger = logging.getLogger(__name__)
+
+GRACE_S = 10.0
+"""How long a step may clean up when its worker stops."""
+FIRST_RETRY_S = 0.1
+MAX_RETRY_S = 5.0
+
+
+def interrupt_id(run_id: str, now: datetime) -> str:
+    """An id by which the run of an interrupt is found without asking anybody."""
+    return f"{new_id('i-', now)}.{run_id}"
+
+
+def run_of(interrupt: str) -> str:
+    """The run of an interrupt; empty if the id is none of ours."""
+    return interrupt.partition(".")[2]
+
+
+class StepActivities:
+    """Executes the steps of the workflows that are loaded in this process.
+
+    Args:
+        handlers: the names of those who are asked, in this order.
+        report: told what happens to a step, for whoever listens in this process.
+        ended: told the run of each execution that has ended here.
+    """
+
+    def __init__(
+        self,
+        workflows: Mapping[str, Workflow],
+        *,
+        client: Client,
+        clock: Clock,
+        handlers: Sequence[str],
+        max_payload_bytes: int,
+        report: Callable[[RunUpdate], None],
+        ended: Callable[[str], None],
+    ) -> None:
+        self._executions = {
+            name: Execution(workflow, clock=clock, max_payload_bytes=max_payload_bytes, interrupt_id=interrupt_id)
+            for name, workflow in workflows.items()
+        }
+        self._client = client
+        self._clock = clock
+        self._handlers = handlers
+        self._limit = max_payload_bytes
+        self._report = report
+        self._run_ended = ended
+
+    @activity.defn(name="spectra.step")
+    async def step(self, call: StepCall) -> StepOutcome:
+        """Execute a step from its first line."""
+        self._tell(call, "StepStarted", call.step)
+        effects = StepEffects(
+            call,
+            clock=self._clock,
+            max_payload_bytes=self._limit,
+            keep=self._keep,
+            report=lambda step, fraction, text: self._tell(call, "StepProgress", step, fraction, text),
+        )
+        async with beating():
+            return await self._executed(call, self._execution(call).run_step(call, effects), effects)
+
+    @activity.defn(name="spectra.when")
+    async def when(self, call: StepCall) -> StepOutcome:
+        """Evaluate a step's `when=`."""
+        async with beating():
+            return await self._executed(call, self._execution(call).judge_when(call))
+
+    @activity.defn(name="spectra.back")
+    async def back(self, call: StepCall) -> StepOutcome:
+        """Evaluate the ways back of a completed step."""
+        async with beating():
+            return await self._executed(call, self._execution(call).judge_back(call))
+
+    async def _executed(
+        self, call: StepCall, work: Coroutine[Any, Any, Sequence[e.Event]], effects: StepEffects | None = None
+    ) -> StepOutcome:
+        """What comes of some work, which may clean up when it is cancelled; its effects are ended in any case."""
+        working = asyncio.create_task(work)
+        try:
+            await _ended_or_cancelled(working)
+            events = () if working.cancelled() else working.result()
+            outcome = StepOutcome(
+                step=call.step,
+                visit=call.visit,
+                entries=[entry_of(event) for event in events],
+                handlers=self._handlers,
+            )
+            if effects is not None and effects.under_way:
+                await self._signal("left", outcome)
+                await _effects_ended(effects)
+                outcome = StepOutcome(step=call.step, visit=call.visit)
+            if working.cancelled():
+                raise _stopped()
+            for event in events:
+                self._tell(call, e.kind_of(event), getattr(event, "step", None))
+            return outcome
+        finally:
+            self._run_ended(call.run_id)
+
+    def _execution(self, call: StepCall) -> Execution:
+        execution = self._executions.get(call.workflow)
+        if execution is None:
+            raise ApplicationError(
+                f"workflow {call.workflow} is not loaded here",
+                type=NOT_LOADED,
+                category=ApplicationErrorCategory.BENIGN,
+            )
+        return execution
+
+    async def _keep(self, event: e.Event) -> None:
+        await self._signal("happened", entry_of(event))
+
+    async def _signal(self, name: str, arg: object) -> None:
+        """Tell the run; return when Temporal has stored it, however long that takes.
+
+        Raises:
+            LeaseLostError: this execution of the run is over.
+        """
+        info = activity.info()
+        assert info.workflow_id is not None, "only workflows call it"  # noqa: S101
+        run = self._client.get_workflow_handle(info.workflow_id, run_id=info.workflow_run_id)
+        pause_s = FIRST_RETRY_S
+        while True:
+            try:
+                return await run.signal(name, arg)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    raise LeaseLostError(info.workflow_id) from error
+                logger.warning("change was not stored", extra={"run_id": info.workflow_id}, exc_info=True)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, MAX_RETRY_S)
+
+    def _tell(
+        self, call: StepCall, event: str, step: str | None, fraction: float | None = None, text: str = ""
+    ) -> None:
+        self._report(RunUpdate(run_id=call.run_id, event=event, step=step, fraction=fraction, text=text))
+
+
+async def _ended_or_cancelled(working: asyncio.Task[Any]) -> None:
+    """Return when some work is done. Where we are cancelled it is cancelled too, and may clean up.
+
+    A step that was stopped by people may take its time; one whose worker stops has a few seconds.
+    """
+    try:
+        await asyncio.wait([working])
+        return
+    except asyncio.CancelledError:
+        working.cancel()
+    while not working.done():
+        try:
+            await asyncio.wait([working], timeout=GRACE_S if activity.is_worker_shutdown() else None)
+        except asyncio.CancelledError:
+            continue  # the worker stops, after the step was cancelled
+        if activity.is_worker_shutdown() and not working.done():
+            logger.warning("step did not stop in time", extra={"run_id": activity.info().workflow_id})
+            raise _stopped()
+
+
+async def _effects_ended(effects: StepEffects) -> None:
+    ending = asyncio.create_task(effects.ended())
+    while not ending.done():
+        try:
+            await asyncio.wait([ending], timeout=GRACE_S if activity.is_worker_shutdown() else None)
+        except asyncio.CancelledError:
+            continue  # what has begun is ended
+        if activity.is_worker_shutdown() and not ending.done():
+            effects.cancel()
+
+
+def _stopped() -> BaseException:
+    """How an activity ends that was cancelled: by its run, or because its worker stops."""
+    if activity.is_worker_shutdown():
+        return ApplicationError(
+            "the worker was told to stop", type=WORKER_STOPPED, category=ApplicationErrorCategory.BENIGN
+        )
+    return asyncio.CancelledError()

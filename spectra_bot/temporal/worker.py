@@ -1,0 +1,70 @@
+"""The part of a process that works: it takes steps, deliveries and the runs' own turns from Temporal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from spectra_bot.clock import Clock
+from spectra_bot.interrupts import IInterruptHandler, handler_name
+from spectra_bot.runs import RunUpdate
+from spectra_bot.temporal.beats import beat_s
+from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, Look
+from spectra_bot.temporal.run import SpectraRun
+from spectra_bot.temporal.step_activities import StepActivities
+from spectra_bot.workflow import Workflow
+
+MAX_ACTIVITIES = 1000
+"""How many steps and handlers are at work at once; one that asks at a terminal takes a place for hours."""
+STICKY = timedelta(seconds=2)
+"""After so long another worker takes over what a dead one holds in its memory."""
+
+
+def make_worker(
+    client: Client,
+    *,
+    task_queue: str,
+    workflows: Mapping[str, Workflow],
+    handlers: Sequence[IInterruptHandler],
+    clock: Clock,
+    lease_s: float,
+    max_payload_bytes: int,
+    report: Callable[[RunUpdate], None],
+    ended: Callable[[str], None],
+    answer: Answer,
+    look: Look,
+) -> Worker:
+    """A worker for these workflows and handlers."""
+    named = {handler_name(handler): handler for handler in handlers}
+    steps = StepActivities(
+        workflows,
+        client=client,
+        clock=clock,
+        handlers=list(named),
+        max_payload_bytes=max_payload_bytes,
+        report=report,
+        ended=ended,
+    )
+    asking = HandlerActivities(
+        named,
+        client=client,
+        clock=clock,
+        max_payload_bytes=max_payload_bytes,
+        answer=answer,
+        look=look,
+        ended=ended,
+    )
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[SpectraRun],
+        activities=[steps.step, steps.when, steps.back, asking.deliver, asking.settle, asking.conclude],
+        # No user's code runs in a workflow, so there is nothing that a sandbox would keep from the clock.
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_concurrent_activities=MAX_ACTIVITIES,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        max_heartbeat_throttle_interval=timedelta(seconds=beat_s(lease_s)),
+    )
