@@ -44,10 +44,8 @@ MAX_CALL_BYTES = 1_500_000
 """What a step may be given in all. Temporal refuses a payload of 2 MB, and would fail the whole workflow task."""
 WORKER_STOPPED = "WorkerStopped"
 """The type of an activity's error when its worker was told to stop: it says nothing of the step."""
-NOT_LOADED = "NotLoaded"
-"""The type of an activity's error on a worker that does not know the run's workflow."""
-NOT_LOADED_S = 10.0
-"""How long a step waits then for another worker."""
+PUT_OFF = "PutOff"
+"""The type of an activity's error that has its step run again after a pause, which it carries in seconds."""
 
 STEP_COMMANDS = (RunStep, JudgeWhen, JudgeBack)
 _STEP_ACTIVITIES: Mapping[type, str] = {RunStep: "spectra.step", JudgeWhen: "spectra.when", JudgeBack: "spectra.back"}
@@ -106,6 +104,8 @@ class RunCommands:
         self._under_way: dict[str, AttemptKey] = {}
         """What each activity of a handler is for, by its id."""
         self._activities = 0
+        self.executing: set[str] = set()
+        """The activities that execute steps, by id; one that was taken for dead is none of them."""
         self.broken: BaseException | None = None
         """What no code of ours should raise."""
 
@@ -234,11 +234,15 @@ class RunCommands:
 
     async def _execute(self, command: RunStep | JudgeWhen | JudgeBack) -> StepOutcome:
         call = call_of(self._record.state, command.step)
+        self._activities += 1
+        activity_id = f"{command.kind}-{self._activities}"
+        self.executing.add(activity_id)
         try:
             _refuse_too_large(call)
             outcome: StepOutcome = await workflow.execute_activity(
                 _STEP_ACTIVITIES[type(command)],
                 call,
+                activity_id=activity_id,
                 result_type=StepOutcome,
                 start_to_close_timeout=FOR_EVER,
                 heartbeat_timeout=self._heartbeat,
@@ -248,9 +252,11 @@ class RunCommands:
         except PayloadTooLargeError as error:
             return self._failed(call, str(error))
         except ActivityError as error:
-            if isinstance(error.cause, ApplicationError) and error.cause.type == NOT_LOADED:
-                await self._times.sleep(NOT_LOADED_S)
+            if isinstance(error.cause, ApplicationError) and error.cause.type == PUT_OFF:
+                await workflow.sleep(error.cause.details[0])
             return self._broken_off(call, error.cause)
+        finally:
+            self.executing.discard(activity_id)
         return outcome
 
     def _broken_off(self, call: StepCall, cause: BaseException | None) -> StepOutcome:
@@ -261,7 +267,7 @@ class RunCommands:
                 return StepOutcome(step=call.step, visit=call.visit, entries=[entry_of(died)])
             case t.CancelledError():
                 return StepOutcome(step=call.step, visit=call.visit)
-            case ApplicationError(type=kind) if kind in (WORKER_STOPPED, NOT_LOADED):
+            case ApplicationError(type=kind) if kind in (WORKER_STOPPED, PUT_OFF):
                 return StepOutcome(step=call.step, visit=call.visit)
             case _:
                 return self._failed(call, f"its activity failed: {cause}")

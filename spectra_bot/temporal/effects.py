@@ -11,7 +11,7 @@ from temporalio import activity
 
 from spectra_bot.clock import Clock
 from spectra_bot.engine.step_call import StepCall
-from spectra_bot.errors import InvalidJsonError, OnceResultError, PayloadTooLargeError, SpectraError
+from spectra_bot.errors import InvalidJsonError, LeaseLostError, OnceResultError, PayloadTooLargeError, SpectraError
 from spectra_bot.json_values import to_json_value
 from spectra_bot.machine import events as e
 
@@ -22,6 +22,7 @@ class StepEffects:
     """The effects of one execution of a step, each in a task of its own.
 
     Args:
+        is_ours: tells whether this execution still counts.
         keep: returns when an event is part of the run's history in Temporal.
         report: shows progress to whoever listens in this process.
     """
@@ -33,12 +34,14 @@ class StepEffects:
         clock: Clock,
         max_payload_bytes: int,
         keep: Callable[[e.Event], Awaitable[None]],
+        is_ours: Callable[[], Awaitable[bool]],
         report: Callable[[str, float | None, str], None],
     ) -> None:
         self._call = call
         self._clock = clock
         self._limit = max_payload_bytes
         self._keep = keep
+        self._is_ours = is_ours
         self._report = report
         self._under_way: set[asyncio.Task[JsonValue]] = set()
 
@@ -52,10 +55,13 @@ class StepEffects:
 
         Raises:
             OnceResultError: it was done, and its result can't be stored.
+            LeaseLostError: the step runs anew elsewhere, because this worker was silent; nothing was begun.
             SpectraError: the step was cancelled; nothing was begun.
         """
         if activity.is_cancelled():
             raise SpectraError(f"once({key!r}) was not begun: step {self._call.step} is cancelled")
+        if not await self._is_ours():
+            raise LeaseLostError(self._call.run_id)
         task = asyncio.create_task(self._do(key, fn))
         self._under_way.add(task)
         task.add_done_callback(self._ended)

@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from spectra_bot.clock import Clock
 from spectra_bot.engine import asking
 from spectra_bot.engine.ids import new_id
-from spectra_bot.engine.proposals import propose_retry, refuse_unstorable, the_one_pending
+from spectra_bot.engine.proposals import propose_retry, refuse_unstorable, refuse_unstorable_names, the_one_pending
 from spectra_bot.engine.views import checkpoint_of
 from spectra_bot.errors import (
     RunExistsError,
@@ -140,6 +140,7 @@ class TemporalEngine:
         found = self.workflows.get(workflow)
         if found is None:
             raise UnknownWorkflowError(workflow, list(self.workflows))
+        refuse_unstorable_names(self._limit, run_id=run_id, requested_by=requested_by, channel=channel)
         stored_inputs = found.stored_inputs(inputs)
         encode(stored_inputs, "inputs", self._limit)
         now = self._clock.now()
@@ -217,8 +218,9 @@ class TemporalEngine:
             if not self._watchers[run_id]:
                 del self._watchers[run_id]
         self._listing.note(run_id, seq)
-        result: RunResult = await self._calls.ask(run_id, "result", result_type=RunResult)
-        return result
+        while True:
+            with contextlib.suppress(StoreError):
+                return await self._result(run_id)
 
     async def _rested(self, run_id: str, changed: asyncio.Event, *, over: bool) -> int:
         """Look until it rests: soon after something of it ended here, else less and less often."""
@@ -315,6 +317,7 @@ class TemporalEngine:
 
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
         encode(reason, "reason", self._limit)
+        refuse_unstorable_names(self._limit, by=by)
         try:
             seq = await self._calls.change(
                 run_id, "cancel", [by, reason], update_id=secrets.token_hex(16), result_type=int
@@ -330,6 +333,7 @@ class TemporalEngine:
         return await self._result(run_id)
 
     async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
+        refuse_unstorable_names(self._limit, by=by)
         while not await self._retried(run_id, from_step, by):
             pass  # it was closed, or another retry was first, between our look and our change
         logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})

@@ -111,18 +111,20 @@ class HandlerActivities:
         except ApplicationError:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                if activity.is_worker_shutdown():
-                    raise _again("the worker was told to stop", 0.0) from error
-                raise asyncio.CancelledError from error
+            if activity.is_worker_shutdown():
+                raise _again("the worker was told to stop", 0.0) from None
+            if activity.is_cancelled():
+                raise asyncio.CancelledError from None
             logger.warning("handler failed", extra=extra, exc_info=True)
             attempt = activity.info().attempt
             if attempt == 1 and purpose == "deliver":
                 await self._tell_turn_over(request, name)
             least = getattr(error, "retry_after_s", None) or 0.0
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                least = max(least, FIRST_RETRY_S)  # it cancelled itself, which may be a time limit of its own
             pause = pause_s(attempt, first_s=FIRST_RETRY_S, longest_s=MAX_RETRY_S)
-            raise _again(asking.in_words(error), max(least, pause)) from error
+            raise _again(asking.in_words(error), max(least, pause)) from None  # it may not be able to say what it is
         finally:
             self._run_ended(request.run_id)
 

@@ -151,6 +151,11 @@ class SpectraRun:
         )
 
     @workflow.query
+    def executes(self, activity_id: str) -> bool:
+        """An activity's execution of a step still counts."""
+        return activity_id in self._commands.executing
+
+    @workflow.query
     def result(self) -> RunResult:
         """The run as it stands."""
         return result_of(self._record.state)

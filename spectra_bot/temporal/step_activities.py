@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import activity
@@ -20,8 +20,9 @@ from spectra_bot.engine.step_call import StepCall
 from spectra_bot.errors import LeaseLostError
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunUpdate
-from spectra_bot.temporal.beats import beating
-from spectra_bot.temporal.commands import NOT_LOADED, WORKER_STOPPED
+from spectra_bot.temporal.beats import Pulse, beating
+from spectra_bot.temporal.calls import CALL_S
+from spectra_bot.temporal.commands import PUT_OFF, WORKER_STOPPED
 from spectra_bot.temporal.effects import StepEffects
 from spectra_bot.temporal.messages import StepOutcome, entry_of
 from spectra_bot.workflow import Workflow
@@ -30,6 +31,10 @@ logger = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 """How long a step may clean up when its worker stops."""
+NOT_LOADED_S = 10.0
+"""How long a step waits for another worker, where this one does not know its workflow."""
+CANCELLED_S = 1.0
+"""How long a step waits that cancelled itself."""
 FIRST_RETRY_S = 0.1
 MAX_RETRY_S = 5.0
 
@@ -79,14 +84,15 @@ class StepActivities:
     async def step(self, call: StepCall) -> StepOutcome:
         """Execute a step from its first line."""
         self._tell(call, "StepStarted", call.step)
-        effects = StepEffects(
-            call,
-            clock=self._clock,
-            max_payload_bytes=self._limit,
-            keep=self._keep,
-            report=lambda step, fraction, text: self._tell(call, "StepProgress", step, fraction, text),
-        )
-        async with beating():
+        async with beating() as pulse:
+            effects = StepEffects(
+                call,
+                clock=self._clock,
+                max_payload_bytes=self._limit,
+                keep=self._keep,
+                is_ours=lambda: self._is_ours(pulse),
+                report=lambda step, fraction, text: self._tell(call, "StepProgress", step, fraction, text),
+            )
             return await self._executed(call, self._execution(call).run_step(call, effects), effects)
 
     @activity.defn(name="spectra.when")
@@ -130,15 +136,27 @@ class StepActivities:
     def _execution(self, call: StepCall) -> Execution:
         execution = self._executions.get(call.workflow)
         if execution is None:
-            raise ApplicationError(
-                f"workflow {call.workflow} is not loaded here",
-                type=NOT_LOADED,
-                category=ApplicationErrorCategory.BENIGN,
-            )
+            raise _put_off(f"workflow {call.workflow} is not loaded here", NOT_LOADED_S)
         return execution
 
     async def _keep(self, event: e.Event) -> None:
         await self._signal("happened", entry_of(event))
+
+    async def _is_ours(self, pulse: Pulse) -> bool:
+        """This execution still counts: its worker was never silent for long, or the run itself says so."""
+        if pulse.is_fresh:
+            return True
+        info = activity.info()
+        assert info.workflow_id is not None, "only workflows call it"  # noqa: S101
+        run = self._client.get_workflow_handle(info.workflow_id, run_id=info.workflow_run_id)
+        while not activity.is_cancelled():
+            try:
+                executes: bool = await run.query("executes", info.activity_id, rpc_timeout=timedelta(seconds=CALL_S))
+                return executes
+            except RPCError:
+                logger.warning("run could not be asked", extra={"run_id": info.workflow_id}, exc_info=True)
+                await asyncio.sleep(FIRST_RETRY_S)
+        return False
 
     async def _signal(self, name: str, arg: object) -> None:
         """Tell the run; return when Temporal has stored it, however long that takes.
@@ -197,10 +215,14 @@ async def _effects_ended(effects: StepEffects) -> None:
             effects.cancel()
 
 
+def _put_off(why: str, pause: float) -> ApplicationError:
+    return ApplicationError(why, pause, type=PUT_OFF, category=ApplicationErrorCategory.BENIGN)
+
+
 def _stopped() -> BaseException:
-    """How an activity ends that was cancelled: by its run, or because its worker stops."""
+    """How an activity ends that was cancelled: by its run, because its worker stops, or by itself."""
     if activity.is_worker_shutdown():
         return ApplicationError(
             "the worker was told to stop", type=WORKER_STOPPED, category=ApplicationErrorCategory.BENIGN
         )
-    return asyncio.CancelledError()
+    return asyncio.CancelledError() if activity.is_cancelled() else _put_off("it cancelled itself", CANCELLED_S)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -116,3 +116,10 @@ class TemporalClock(ManualClock):
 async def a_moment(clock: ManualClock) -> None:
     """Let what is due happen before time goes on; with Temporal it has to travel."""
     await asyncio.sleep(0.2 if isinstance(clock, TemporalClock) and clock.has_woken() else 0.005)
+
+
+def is_tried_in(pause: timedelta, moment: datetime, clock: ManualClock) -> bool:
+    """A handler is asked again after that pause: to the instant, or by the clock of Temporal, which spaces attempts."""
+    if isinstance(clock, TemporalClock):
+        return pause - timedelta(seconds=30) < moment - datetime.now(UTC) <= pause
+    return moment - clock.now() == pause

@@ -206,7 +206,9 @@ async def test_handler_whose_task_stays_cancelled_is_not_asked_again_at_once(ope
 
     run_id = await runner.start("asking")
     async with asyncio.timeout(20):
-        while not any(record.deliveries for record in (await runner.get(run_id)).interrupts):
+        while not any(
+            delivery.delivered_at for record in (await runner.get(run_id)).interrupts for delivery in record.deliveries
+        ):
             await asyncio.sleep(0.01)
 
     assert len(asked) == 2

@@ -1,0 +1,112 @@
+"""A worker that is killed or silent, and a server that is gone for a while: nothing is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from spectra_bot import NotRecordedError, RunStatus, StoreError, TemporalOptions, WorkflowRunner
+from tests.integration.processes import Process
+from tests.integration.temporal.bot import runner
+from tests.temporal_server import TemporalServer, a_temporal
+
+BOT = "tests.integration.temporal.bot"
+LEASE_S = 2.0
+TIMEOUT_S = 60
+
+
+def done(journal: Path) -> list[str]:
+    return [line.split()[0] for line in journal.read_text().splitlines()]
+
+
+async def test_step_of_a_killed_worker_runs_again_elsewhere_and_repeats_no_effect(
+    temporal: TemporalServer, task_queue: str, tmp_path: Path
+) -> None:
+    place = (temporal.address, task_queue, LEASE_S, tmp_path / "journal")
+
+    async with Process.started(BOT, *map(str, place)) as bot:
+        assert await bot.read() == "open"
+        bot.write("crashing killed")
+        assert await bot.read() == "at work"
+        await bot.kill()
+    async with asyncio.timeout(TIMEOUT_S), runner(*place) as heir:
+        result = await heir.wait("killed", over=True)
+        history = [checkpoint.event for checkpoint in await heir.history("killed")]
+
+    assert result.outputs == {"work": "ship"}
+    assert history == ["RunStarted", "OnceStored", "RunRecovered", "StepCompleted"]
+    assert done(tmp_path / "journal") == ["work", "ship", "work"]
+
+
+async def test_worker_that_was_silent_for_too_long_begins_no_effect(
+    temporal: TemporalServer, task_queue: str, tmp_path: Path
+) -> None:
+    place = (temporal.address, task_queue, LEASE_S, tmp_path / "journal")
+
+    async with Process.started(BOT, *map(str, place)) as bot:
+        assert await bot.read() == "open"
+        bot.write("blocking silent")
+        assert await bot.read() == "blocked"
+        async with asyncio.timeout(TIMEOUT_S), runner(*place) as heir:
+            result = await heir.wait("silent", over=True)
+            bot.write("go on")
+            said = await bot.read()
+
+    assert result.outputs == {"block": "effect"}
+    assert said in ("LeaseLostError", "CancelledError", "SpectraError")
+    assert done(tmp_path / "journal").count("effect") == 1
+
+
+async def test_runs_go_on_when_the_server_comes_back(tmp_path: Path) -> None:
+    with a_temporal(tmp_path / "server") as server:
+        async with asyncio.timeout(TIMEOUT_S), runner(server.address, "here", LEASE_S, tmp_path / "journal") as bot:
+            asked = [await bot.run("asking", run_id=f"run-{number}") for number in range(3)]
+            waiting = [asyncio.create_task(bot.wait(result.run_id, over=True)) for result in asked]
+            server.stop()
+            with pytest.raises(StoreError):
+                await bot.answer(asked[0].pending[0].id, asked[0].pending[0].answer("approve"))
+            server.start()
+            for result in asked:
+                await given(bot, result.pending[0].id)
+            ended = await asyncio.gather(*waiting)
+
+    assert [result.status for result in ended] == [RunStatus.COMPLETED] * 3
+    assert done(tmp_path / "journal") == ["ship"] * 3
+
+
+async def given(bot: WorkflowRunner, interrupt_id: str) -> None:
+    """Give an answer until it is recorded, as a person does who is told that it is not."""
+    while True:
+        try:
+            request = (await bot.get_interrupt(interrupt_id)).request
+            await bot.answer(interrupt_id, request.answer("approve"))
+            return
+        except StoreError:
+            await asyncio.sleep(0.1)
+
+
+async def test_answer_that_no_worker_took_is_not_said_to_be_recorded_and_counts_once_later(
+    temporal: TemporalServer, task_queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spectra_bot.temporal.calls.CALL_S", 2.0)
+    place = (temporal.address, task_queue, LEASE_S, tmp_path / "journal")
+    async with runner(*place) as bot:
+        asked = await bot.run("asking", run_id=task_queue)
+    [request] = asked.pending
+    answer = request.answer("approve", responder="slack:T1/U1")
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with WorkflowRunner(temporal=options, recover=False) as caller:
+        with pytest.raises(NotRecordedError, match="do the same again"):
+            await caller.answer(request.id, answer)
+        async with asyncio.timeout(TIMEOUT_S), runner(*place) as bot:
+            stored = await caller.answer(request.id, answer)
+            result = await bot.wait(asked.run_id, over=True)
+            history = [checkpoint.event for checkpoint in await bot.history(asked.run_id)]
+
+    assert stored.responder == "slack:T1/U1"
+    assert result.status is RunStatus.COMPLETED
+    assert history.count("InterruptAnswered") == 1
+    assert done(tmp_path / "journal") == ["ship"]
