@@ -22,6 +22,7 @@ from spectra_bot.json_values import MAX_PAYLOAD_BYTES
 from spectra_bot.runner import Runner
 from spectra_bot.runs import Listener
 from spectra_bot.settings import Settings, SettingsError
+from spectra_bot.temporal import TemporalOptions
 from spectra_bot.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Terminal:
 def make_runner(
     db: Path,
     *,
+    temporal: TemporalOptions | None = None,
     workflows: Sequence[Workflow] = (),
     handlers: Sequence[IInterruptHandler] = (),
     listeners: Sequence[Listener] = (),
@@ -51,12 +53,13 @@ def make_runner(
     read_only: bool = False,
     max_payload_bytes: int = MAX_PAYLOAD_BYTES,
 ) -> WorkflowRunner:
-    """A runner on a database file; open it with `async with`."""
+    """A runner on a database file, or on Temporal where that is given; open it with `async with`."""
     from spectra_bot import WorkflowRunner  # noqa: PLC0415
 
     return WorkflowRunner(
         workflows=workflows,
         database=str(db),
+        temporal=temporal,
         handlers=handlers,
         listeners=listeners,
         recover=recover,
@@ -166,6 +169,7 @@ class Service:
             handlers = [surface.handler for surface in surfaces]
             runner = make_runner(
                 settings.db,
+                temporal=settings.temporal(),
                 workflows=self.workflows,
                 handlers=handlers,
                 recover=True,

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from spectra_bot.errors import SpectraError
 from spectra_bot.forms import problems
+from spectra_bot.temporal import TemporalOptions
 
 
 class SettingsError(SpectraError):
@@ -64,6 +65,24 @@ class Settings(BaseSettings):
 
     db: Path = Path("spectra.db")
     """The database file."""
+    engine: Literal["embedded", "temporal"] = "embedded"
+    """What carries runs on: this machine and its database file, or a Temporal cluster."""
+    temporal_address: str = Field(default="localhost:7233", validation_alias="TEMPORAL_ADDRESS")
+    """Where Temporal is, as host:port."""
+    temporal_namespace: str = Field(default="default", validation_alias="TEMPORAL_NAMESPACE")
+    """The namespace there."""
+    temporal_task_queue: str = "spectra"
+    """The bots that share it share their runs."""
+    temporal_tls: bool = Field(default=False, validation_alias="TEMPORAL_TLS")
+    """Speak TLS with Temporal; an API key or a certificate implies it."""
+    temporal_api_key: SecretStr | None = Field(default=None, validation_alias="TEMPORAL_API_KEY")
+    """The API key, as Temporal Cloud gives it."""
+    temporal_server_ca: Path | None = Field(default=None, validation_alias="TEMPORAL_TLS_SERVER_CA_CERT_PATH")
+    """The file with the certificate that Temporal's is signed with, where it is not a public one."""
+    temporal_client_cert: Path | None = Field(default=None, validation_alias="TEMPORAL_TLS_CLIENT_CERT_PATH")
+    """The file with our certificate, for mutual TLS."""
+    temporal_client_key: Path | None = Field(default=None, validation_alias="TEMPORAL_TLS_CLIENT_KEY_PATH")
+    """The file with its key."""
     workflows: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_places)] = ()
     """Modules and files with workflows; several are separated by commas or as in PATH."""
     channel: str | None = None
@@ -125,6 +144,34 @@ class Settings(BaseSettings):
             name: field.default for name, field in cls.model_fields.items() if {name, _variable(name)} & found.keys()
         }
         return cls.load(**overrides, **defaults), [f"{_variable(name)}: {problem}" for name, problem in found.items()]
+
+    @property
+    def database(self) -> Path | None:
+        """The database file; None where runs are in Temporal."""
+        return self.db if self.engine == "embedded" else None
+
+    def temporal(self) -> TemporalOptions | None:
+        """The way to Temporal; None where runs are carried on by this machine.
+
+        Raises:
+            SettingsError: naming the file that can't be read, or what is missing beside it.
+        """
+        if self.engine != "temporal":
+            return None
+        if (self.temporal_client_cert is None) != (self.temporal_client_key is None):
+            raise SettingsError(
+                "TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH belong together; one is not set"
+            )
+        return TemporalOptions(
+            address=self.temporal_address,
+            namespace=self.temporal_namespace,
+            task_queue=self.temporal_task_queue,
+            tls=self.temporal_tls or self.temporal_api_key is not None,
+            api_key=_value(self.temporal_api_key) if self.temporal_api_key is not None else None,
+            server_ca=_content("TEMPORAL_TLS_SERVER_CA_CERT_PATH", self.temporal_server_ca),
+            client_cert=_content("TEMPORAL_TLS_CLIENT_CERT_PATH", self.temporal_client_cert),
+            client_key=_content("TEMPORAL_TLS_CLIENT_KEY_PATH", self.temporal_client_key),
+        )
 
     def slack(self) -> SlackAccess:
         """Access to Slack.
@@ -190,6 +237,15 @@ def _variable(name: str) -> str:
     if field is None:
         return name
     return field.validation_alias if isinstance(field.validation_alias, str) else f"SPECTRA_{name.upper()}"
+
+
+def _content(variable: str, file: Path | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{variable}: {file} can't be read: {error.strerror}") from error
 
 
 def _value(secret: SecretStr) -> str:

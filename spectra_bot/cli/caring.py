@@ -12,7 +12,7 @@ from rich.progress import Progress
 from spectra_bot.cli.durations import read_duration
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import print_records, stderr, stdout
-from spectra_bot.cli.runners import refuse_missing_database
+from spectra_bot.cli.runners import refuse_missing_database, refuse_temporal
 from spectra_bot.clock import SystemClock
 from spectra_bot.runs import RunStatus
 from spectra_bot.store import OVER, Pruned, back_up
@@ -29,6 +29,7 @@ def backup(call: Call, file: Path, force: bool) -> None:
     The copy is checked before it gets its name. It is one file that only you can read, and holds all secrets.
     """
     db = call.settings.db
+    refuse_temporal(call.settings, "its database has a backup of its own")
     refuse_missing_database(db)
     with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as bar:
         task = bar.add_task("Copying", total=None)
@@ -67,6 +68,7 @@ def prune(call: Call, age: timedelta, statuses: tuple[str, ...], is_trial: bool,
     Completed, failed and cancelled runs whose messages are all closed go, with their history. Their ids are free
     again, and what they stored is gone: make a backup first.
     """
+    refuse_temporal(call.settings, "a namespace's retention removes what is over there")
     refuse_missing_database(call.settings.db)
     pruned = prune_runs(
         call.settings.db,

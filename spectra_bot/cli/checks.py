@@ -54,7 +54,7 @@ async def findings(settings: Settings, *, bad_settings: Sequence[str] = ()) -> l
     Args:
         bad_settings: what can't be used of the environment, so that `settings` has defaults instead.
     """
-    found = [*_settings(bad_settings), await _database(settings.db), *_workflows(settings.workflows), _installation()]
+    found = [*_settings(bad_settings), await _runs(settings), *_workflows(settings.workflows), _installation()]
     found += await _slack(settings)
     found.append(await _queue(settings))
     return found
@@ -108,6 +108,19 @@ async def _database(db: Path) -> Finding:
     if _mode(place) & 0o077:
         return _problem("database", f"{place} can be read by others, and it holds secrets: chmod 600 {place}")
     return _ok("database", f"{place} opens and is whole; questions that wait: {waiting}")
+
+
+async def _runs(settings: Settings) -> Finding:
+    """Where runs are: a database file, or Temporal."""
+    if settings.engine == "embedded":
+        return await _database(settings.db)
+    try:
+        async with app.make_runner(settings.db, temporal=settings.temporal(), read_only=True) as runner:
+            waiting = len(await runner.list_pending(limit=1000))
+    except SpectraError as error:
+        return _problem("temporal", f"{error}; see TEMPORAL_ADDRESS and its neighbours")
+    where = f"{settings.temporal_address}, namespace {settings.temporal_namespace}"
+    return _ok("temporal", f"{where} lets us in; questions that wait: {waiting}")
 
 
 def _absent(place: Path) -> Finding | None:

@@ -21,13 +21,15 @@ from spectra_bot.options import InterruptOption
 class CommandsToType:
     """Words commands for one database and one set of workflows."""
 
-    db: Path
+    db: Path | None
+    """None where runs are in Temporal, which the environment names."""
     places: Sequence[str] = ()
 
     def of(self, *words: str, with_workflows: bool = True) -> str:
         """A command of this program."""
         places = [part for place in self.places for part in ("--workflows", place)] if with_workflows else []
-        return shlex.join([_program(), *words, "--db", str(self.db.absolute()), *places])
+        db = ["--db", str(self.db.absolute())] if self.db is not None else []
+        return shlex.join([_program(), *words, *db, *places])
 
     def answer(self, request: InterruptRequest, option: InterruptOption) -> str:
         """The command that answers a question with one of its options."""

@@ -45,7 +45,7 @@ def pending(call: Call, run_id: str | None, limit: int) -> None:
         print_records(list(requests))
     elif requests:
         stdout().print(pending_view(requests))
-        commands = CommandsToType(db=call.settings.db, places=call.settings.workflows)
+        commands = CommandsToType(db=call.settings.database, places=call.settings.workflows)
         stdout().print(f"To answer one: {commands.of('answer', 'INTERRUPT', 'OPTION')}", soft_wrap=True)
     else:
         stdout().print("Nothing waits for an answer.")
@@ -84,7 +84,9 @@ def show(call: Call, run_id: str) -> None:
     else:
         stdout().print(run_view(details))
         if details.status is RunStatus.FAILED:
-            tell_how_to_retry(stdout(), details, CommandsToType(db=call.settings.db, places=call.settings.workflows))
+            tell_how_to_retry(
+                stdout(), details, CommandsToType(db=call.settings.database, places=call.settings.workflows)
+            )
 
 
 @click.command()
@@ -115,6 +117,8 @@ def workflows(call: Call) -> None:
 
 def _list(call: Call, read: Callable[[Runner], Awaitable[Sequence[_T]]]) -> Sequence[_T]:
     """What there is; nothing where there is no database yet."""
+    if call.settings.engine == "temporal":
+        return _read(call, read)
     refuse_missing_folder(call.settings.db)
     if not call.settings.db.exists():
         stderr().print(f"There is no database {call.settings.db.absolute()} yet.", style="dim", soft_wrap=True)

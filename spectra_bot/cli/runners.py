@@ -13,11 +13,22 @@ from spectra_bot.errors import RunNotFoundError, SpectraError, UnknownInterruptE
 from spectra_bot.interrupts import IInterruptHandler
 from spectra_bot.runner import Runner
 from spectra_bot.runs import Listener
+from spectra_bot.settings import Settings
 from spectra_bot.suggestions import did_you_mean
 from spectra_bot.workflow import Workflow
 
 MANY = 200
 """So many of the newest runs and questions are looked through for a similar name."""
+
+
+def refuse_temporal(settings: Settings, wanted: str) -> None:
+    """Stop at a command for database files where runs are in Temporal.
+
+    Raises:
+        Refusal: there is no file; says who does it there.
+    """
+    if settings.engine == "temporal":
+        raise Refusal(f"runs are in Temporal (SPECTRA_ENGINE), not in a database file; {wanted}", ExitCode.USAGE)
 
 
 def refuse_missing_folder(db: Path) -> None:
@@ -58,14 +69,17 @@ async def opened(
     """A runner that carries on only what this command touches, or nothing where it only reads.
 
     Args:
-        creates: a database that is not there yet is made.
+        creates: a database file that is not there yet is made.
 
     Raises:
         Refusal: the runner refused, with the name that was probably meant; or there is no database or folder.
     """
-    (refuse_missing_folder if creates else refuse_missing_database)(call.settings.db)
+    temporal = call.settings.temporal()
+    if temporal is None:
+        (refuse_missing_folder if creates else refuse_missing_database)(call.settings.db)
     runner = app.make_runner(
         call.settings.db,
+        temporal=temporal,
         workflows=workflows,
         handlers=handlers,
         listeners=listeners,

@@ -14,6 +14,7 @@ from spectra_bot.cli.logs import log_to_stderr
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import stderr
 from spectra_bot.cli.runners import refuse_missing_folder
+from spectra_bot.settings import Settings
 
 
 @click.command()
@@ -32,7 +33,8 @@ def serve(call: Call, host: str | None, port: int | None) -> None:
     settings = call.settings.model_copy(update=given)
     if settings.serves_slack:
         settings.slack()
-    refuse_missing_folder(settings.db)
+    if settings.temporal() is None:
+        refuse_missing_folder(settings.db)
     loaded = call.load()
     if not loaded.workflows:
         raise Refusal(
@@ -51,6 +53,14 @@ async def _until_stopped(service: app.Service) -> None:
             loop.add_signal_handler(number, stop.set)
     console = stderr()
     console.print(f"Workflows: {', '.join(workflow.name for workflow in service.workflows)}", soft_wrap=True)
-    console.print(f"Database: {service.settings.db.absolute()}", soft_wrap=True)
+    console.print(_place(service.settings), soft_wrap=True)
     await service.run(stop, ready=lambda where: console.print(f"Listening: {where}", soft_wrap=True))
     console.print("Stopped.")
+
+
+def _place(settings: Settings) -> str:
+    """Where the runs are, in words."""
+    if settings.engine == "temporal":
+        queue = settings.temporal_task_queue
+        return f"Temporal: {settings.temporal_address}, namespace {settings.temporal_namespace}, task queue {queue}"
+    return f"Database: {settings.db.absolute()}"

@@ -32,7 +32,7 @@ class Session:
     @property
     def commands(self) -> CommandsToType:
         """Commands for this database and these workflows."""
-        return CommandsToType(db=self.call.settings.db, places=self.loaded.places)
+        return CommandsToType(db=self.call.settings.database, places=self.loaded.places)
 
     async def work(
         self, begin: Callable[[Runner], Awaitable[str]], *, creates: bool = False, asks: bool = True

@@ -45,7 +45,7 @@ def answer(call: Call, interrupt: str, option: str, note: str | None, data: str 
             opened(call, workflows=loaded.workflows, handlers=elsewhere) as runner,
         ):
             request = (await runner.get_interrupt(interrupt)).request
-            commands = CommandsToType(db=call.settings.db, places=loaded.places)
+            commands = CommandsToType(db=call.settings.database, places=loaded.places)
             response = _response(request, option, commands).model_copy(
                 update={"data": values, "notes": note, "responder": app.cli_identity()}
             )
@@ -83,7 +83,7 @@ def cancel(call: Call, run_id: str, reason: str) -> None:
             opened(call, workflows=loaded.workflows, handlers=elsewhere) as runner,
         ):
             result = await runner.cancel(run_id, by=app.cli_identity(), reason=reason)
-            commands = CommandsToType(db=call.settings.db, places=loaded.places)
+            commands = CommandsToType(db=call.settings.database, places=loaded.places)
             await tell(runner, result, commands, as_json=call.as_json)
 
     asyncio.run(work())

@@ -109,7 +109,8 @@ class RunCalls:
                 if "already completed" in error.message:
                     raise RunClosedError(run_id) from error
                 raise RunNotFoundError(run_id) from error
-            raise StoreError(f"run {run_id} could not be reached in Temporal: {error.message}") from error
+            why = f"run {run_id} could not be reached in Temporal ({error.message}); see that it and a worker run"
+            raise StoreError(why) from error
 
 
 def _next_attempt(pending: PendingActivityInfo) -> datetime:

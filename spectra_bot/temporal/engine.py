@@ -59,6 +59,8 @@ logger = logging.getLogger(__name__)
 
 HANDLERS_S = 5.0
 """How long a run that rests waits for its handlers' first turn."""
+UNANSWERED_S = 30.0
+"""How long a wait goes on where nobody ever said how the run stands: no worker runs, say."""
 FIRST_LOOK_S = 0.01
 MAX_LOOK_S = 1.0
 """The longest pause between two looks at a run that is waited for."""
@@ -226,10 +228,12 @@ class TemporalEngine:
         """Look until it rests: soon after something of it ended here, else less and less often."""
         pause = FIRST_LOOK_S
         asking_since: float | None = None
+        gives_up_at: float | None = asyncio.get_running_loop().time() + UNANSWERED_S
         while True:
             changed.clear()
-            rest = await self._look(run_id)
+            rest = await self._look(run_id, is_last=gives_up_at is not None and _is_past(gives_up_at))
             if rest is not None:
+                gives_up_at = None
                 rests = rest.status.over if over else rest.status is not RunStatus.RUNNING
                 asking_since = asking_since or asyncio.get_running_loop().time()
                 asked = not rest.is_asking or asyncio.get_running_loop().time() - asking_since > HANDLERS_S
@@ -243,11 +247,13 @@ class TemporalEngine:
             except TimeoutError:
                 pause = min(pause * 1.5, MAX_LOOK_S)
 
-    async def _look(self, run_id: str) -> Rest | None:
+    async def _look(self, run_id: str, *, is_last: bool) -> Rest | None:
         """Whether a run rests; None while nobody can say."""
         try:
             rest: Rest = await self._calls.ask(run_id, "rest", result_type=Rest)
         except StoreError:
+            if is_last:
+                raise
             logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
             return None
         return rest
@@ -416,6 +422,10 @@ class TemporalEngine:
             found: Listed = await self._calls.ask(run_id, "listed", result_type=Listed)
             return found
         return None
+
+
+def _is_past(moment: float) -> bool:
+    return asyncio.get_running_loop().time() > moment
 
 
 def _state_of(events: Events) -> RunState:

@@ -38,6 +38,12 @@ from spectra_bot.machine.endings import MAX_CRASHES
 from spectra_bot.machine.flow import MAX_VISITS
 from spectra_bot.settings import Settings
 from spectra_bot.store.faults import BUSY_TIMEOUT_S
+from spectra_bot.temporal.beats import beat_s
+from spectra_bot.temporal.calls import CALL_S
+from spectra_bot.temporal.commands import MAX_CALL_BYTES
+from spectra_bot.temporal.engine import MAX_LOG_BYTES
+from spectra_bot.temporal.engine import MAX_PAYLOAD_BYTES as TEMPORAL_PAYLOAD_BYTES
+from spectra_bot.temporal.visibility import ATTRIBUTES
 from spectra_bot.testing import FakeSlack, ManualClock
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in
 
@@ -205,3 +211,15 @@ def test_limits_are_as_the_readme_tells_them() -> None:
 
 def test_path_that_slack_calls_is_as_the_readme_names_it() -> None:
     assert f"`{EVENTS_PATH}`" in README
+
+
+def test_what_differs_on_temporal_is_as_in_the_code() -> None:
+    said = README[README.index("## Past one machine") : README.index("## Reference")]
+
+    assert f"silent for {LEASE_S:.0f} seconds" in said
+    assert f"no bot takes within {CALL_S:.0f} seconds" in said
+    assert f"at most {TEMPORAL_PAYLOAD_BYTES // 1024} KiB" in said
+    assert MAX_CALL_BYTES == MAX_LOG_BYTES == 1_500_000
+    assert "at most 1.5 MB" in said
+    assert f"{len(ATTRIBUTES)} search" in said.replace("four", "4")
+    assert beat_s(LEASE_S) == 1.0

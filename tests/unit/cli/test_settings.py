@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from spectra_bot import TemporalOptions
 from spectra_bot.settings import Settings, SettingsError
 
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("SPECTRA_", "SLACK_")):
+        if name.startswith(("SPECTRA_", "SLACK_", "TEMPORAL_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -130,3 +131,43 @@ def test_payload_limit_that_does_not_fit_is_named(text: str, said: str, monkeypa
 
     with pytest.raises(SettingsError, match=f"SPECTRA_MAX_PAYLOAD: .*{said}"):
         Settings.load()
+
+
+def test_runs_are_on_this_machine_unless_temporal_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal:7233")
+
+    assert Settings.load().temporal() is None
+    assert Settings.load().database == Path("spectra.db")
+
+
+def test_way_to_temporal_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("ca")
+    monkeypatch.setenv("SPECTRA_ENGINE", "temporal")
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "acme.tmprl.cloud:7233")
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", "acme.prod")
+    monkeypatch.setenv("TEMPORAL_API_KEY", "secret-key")
+    monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", str(tmp_path / "ca.pem"))
+
+    options = Settings.load().temporal()
+
+    assert options == TemporalOptions(
+        address="acme.tmprl.cloud:7233", namespace="acme.prod", tls=True, api_key="secret-key", server_ca=b"ca"
+    )
+    assert "secret-key" not in repr(options)
+    assert "secret-key" not in repr(Settings.load())
+
+
+def test_certificate_of_temporal_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_ENGINE", "temporal")
+    monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", "nowhere.pem")
+
+    with pytest.raises(SettingsError, match=r"TEMPORAL_TLS_SERVER_CA_CERT_PATH: nowhere.pem can't be read"):
+        Settings.load().temporal()
+
+
+def test_certificate_without_its_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_ENGINE", "temporal")
+    monkeypatch.setenv("TEMPORAL_TLS_CLIENT_CERT_PATH", "cert.pem")
+
+    with pytest.raises(SettingsError, match="belong together"):
+        Settings.load().temporal()

@@ -1,0 +1,105 @@
+"""The program on Temporal: the same commands, and a bot of which two may serve."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spectra_bot.demo.sample import make_sample
+from spectra_bot.testing import FakeSlack
+from tests.acceptance.cli.program import Program
+from tests.acceptance.cli.test_serve import Serving, posts, seen, settings
+from tests.temporal_server import TemporalServer, a_temporal
+
+
+@pytest.fixture(scope="module")
+def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    with a_temporal(tmp_path_factory.mktemp("temporal")) as server:
+        yield server
+
+
+@pytest.fixture
+def program(temporal: TemporalServer, tmp_path: Path) -> Program:
+    env = {
+        "SPECTRA_ENGINE": "temporal",
+        "TEMPORAL_ADDRESS": temporal.address,
+        "SPECTRA_TEMPORAL_TASK_QUEUE": tmp_path.name,
+    }
+    return Program(tmp_path, env)
+
+
+async def test_release_is_started_and_approved_in_slack(program: Program) -> None:
+    source, target = make_sample(program.folder)
+    async with FakeSlack() as slack:
+        program.env |= settings(slack, SLACK_SIGNING_SECRET=slack.signing_secret)
+        serving = Serving(program, "--port", "0")
+        try:
+            await serving.says("Temporal: 127")
+            slack.app_url = (await serving.says(r"Listening: (http://\S+)"))[1]
+
+            await slack.command("/spectra", f"run release source={source} target={target}")
+            (question,) = await seen(slack, lambda: posts(slack, "Release 4 files"))
+            await slack.click(question, "Approve")
+            await seen(slack, lambda: slack.thread("C1", question.ts))
+
+            assert (target / "site/spring.html").is_file()
+            assert await serving.stop(signal.SIGTERM) == 0
+        finally:
+            serving.kill()
+    assert "Traceback" not in "\n".join(serving.said)
+    assert not (program.folder / "spectra.db").exists()
+
+
+async def test_run_that_one_command_started_is_listed_answered_and_shown_by_others(program: Program) -> None:
+    source, target = make_sample(program.folder)
+    async with FakeSlack() as slack:
+        program.env |= settings(slack, SLACK_SIGNING_SECRET=slack.signing_secret)
+        serving = Serving(program, "--port", "0")
+        try:
+            await serving.says(r"Listening: (http://\S+)")
+
+            words = ("run", "release", f"source={source}", f"target={target}", "--json")
+            started = await asyncio.to_thread(program, *words)
+            (waiting,) = (await asyncio.to_thread(program, "pending", "--json")).records
+            answered = await asyncio.to_thread(program, "answer", waiting["id"], "approve", "--json")
+            (listed,) = (await asyncio.to_thread(program, "runs", "--json")).records
+            doctor = await asyncio.to_thread(program, "doctor")
+
+            assert started.code == 3, started.err
+            assert answered.code == 0, answered.err
+            assert listed["status"] == "completed"
+            assert f"{program.env['TEMPORAL_ADDRESS']}, namespace default lets us in" in doctor.out + doctor.err
+        finally:
+            serving.kill()
+
+
+def test_command_for_database_files_says_that_there_is_none(program: Program) -> None:
+    refused = program("backup", "copy.db")
+
+    assert refused.code == 2
+    assert "runs are in Temporal" in refused.err
+
+
+def test_server_that_is_not_there_is_named(program: Program) -> None:
+    program.env["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
+
+    failed = program("runs")
+
+    assert failed.code != 0
+    assert "Temporal at 127.0.0.1:1 can't be used" in failed.err
+    assert "Traceback" not in failed.err
+
+
+def test_missing_extra_is_told_with_the_command_that_installs_it(program: Program) -> None:
+    (program.folder / "temporalio.py").write_text("raise ModuleNotFoundError('none', name='temporalio')")
+    program.env["PYTHONPATH"] = f"{program.folder}:{program.env['PYTHONPATH']}"
+
+    failed = program("runs")
+
+    assert failed.code != 0
+    assert "pip install 'spectra-bot[temporal]'" in failed.err
+    assert "Traceback" not in failed.err
