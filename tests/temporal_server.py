@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 START_S = 60
@@ -21,6 +21,8 @@ class TemporalServer:
 
     port: int
     folder: Path
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Of its dynamic configuration."""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,7 +53,10 @@ class TemporalServer:
 
     def _options(self) -> list[str]:
         place = ["--headless", "--ip=127.0.0.1", f"--port={self.port}"]
-        return [*place, f"--db-filename={self.folder / 'temporal.db'}", "--log-level=error"]
+        settings = [
+            part for name, value in self.settings.items() for part in ("--dynamic-config-value", f"{name}={value}")
+        ]
+        return [*place, *settings, f"--db-filename={self.folder / 'temporal.db'}", "--log-level=error"]
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
@@ -60,13 +65,13 @@ class TemporalServer:
 
 
 @contextlib.contextmanager
-def a_temporal(folder: Path) -> Iterator[TemporalServer]:
+def a_temporal(folder: Path, settings: Mapping[str, object] | None = None) -> Iterator[TemporalServer]:
     """A server on a free port, with its database in a folder, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = TemporalServer(port=port, folder=folder)
+    server = TemporalServer(port=port, folder=folder, settings=settings or {})
     server.start()
     try:
         yield server

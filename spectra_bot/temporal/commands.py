@@ -103,6 +103,10 @@ class RunCommands:
         self._ending: dict[asyncio.Task[None], Command] = {}
         self._under_way: dict[str, AttemptKey] = {}
         """What each activity of a handler is for, by its id."""
+        self.drains = False
+        """Nothing new is begun, so that the run can go on in a new execution soon."""
+        self._inherited = frozenset(handlers)
+        """Interrupts of an earlier execution; nobody knows whether their deliveries had begun."""
         self._activities = 0
         self.executing: set[str] = set()
         """The activities that execute steps, by id; one that was taken for dead is none of them."""
@@ -115,6 +119,16 @@ class RunCommands:
         return bool(self._running or self._ending)
 
     @property
+    def can_be_renewed(self) -> bool:
+        """Nothing is under way that a new execution of the run would not begin again by itself."""
+        return not self._ending and not self.executing and not self._under_way
+
+    def stop_asking(self) -> None:
+        """Have handlers stop that are still asking; a new execution asks them again."""
+        for command in [command for command in self._running if isinstance(command, Deliver | Redeliver)]:
+            self._stop(command)
+
+    @property
     def is_ending(self) -> bool:
         """A cancelled step still cleans up."""
         return any(isinstance(command, STEP_COMMANDS) and command not in self.left for command in self._ending.values())
@@ -122,7 +136,7 @@ class RunCommands:
     def handlers_asked(self) -> bool:
         """Every handler had its first turn with every pending interrupt."""
         return all(
-            interrupt.request.id in self.first_turns or not self._may_start(Deliver(interrupt.request.id))
+            interrupt.request.id in self.first_turns or self._all_delivered(interrupt.request.id)
             for interrupt in self._record.state.pending()
         )
 
@@ -160,11 +174,17 @@ class RunCommands:
         self._store(events)
 
     def _may_start(self, command: Command) -> bool:
+        if self.drains and not isinstance(command, ArmTimer | RetryLater):
+            return False
         if not isinstance(command, Deliver):
             return True
-        interrupt = self._record.state.interrupts[command.interrupt_id]
-        names = self.handlers.get(command.interrupt_id, ())
-        return not all(name in interrupt.deliveries or name in interrupt.lost for name in names)
+        return not self._all_delivered(command.interrupt_id)
+
+    def _all_delivered(self, interrupt_id: str) -> bool:
+        """Every handler has it, or has had it: what was lost is a command of its own."""
+        interrupt = self._record.state.interrupts[interrupt_id]
+        names = self.handlers.get(interrupt_id, ())
+        return all(name in interrupt.deliveries or name in interrupt.lost for name in names)
 
     def _still_ends(self, command: Command) -> bool:
         """A cancelled task of this command still cleans up, or one of the same step."""
@@ -308,7 +328,7 @@ class RunCommands:
         call = DeliverCall(
             handler=name,
             request=interrupt.request,
-            is_again=loss is not None,
+            is_again=loss is not None or interrupt_id in self._inherited,
             lost=dict(loss.receipt) if loss is not None else None,
         )
         told = await self._persist("deliver", (interrupt_id, name, "deliver"), call)

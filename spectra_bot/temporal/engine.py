@@ -22,6 +22,7 @@ from spectra_bot.engine.ids import new_id
 from spectra_bot.engine.proposals import propose_retry, refuse_unstorable, refuse_unstorable_names, the_one_pending
 from spectra_bot.engine.views import checkpoint_of
 from spectra_bot.errors import (
+    NotRecordedError,
     RunExistsError,
     RunFinishedError,
     RunNotFoundError,
@@ -50,6 +51,7 @@ from spectra_bot.temporal.listing import Listing
 from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, Rest, RunInput, entry_of
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.record import Record
+from spectra_bot.temporal.run import MAX_LOG_BYTES
 from spectra_bot.temporal.step_activities import GRACE_S, run_of
 from spectra_bot.temporal.visibility import MEMO, START_MEMO, Listed, StartMemo, attributes, listed, start_memo
 from spectra_bot.temporal.worker import make_worker
@@ -59,6 +61,8 @@ logger = logging.getLogger(__name__)
 
 HANDLERS_S = 5.0
 """How long a run that rests waits for its handlers' first turn."""
+MAX_TRIES = 5
+"""How often a change is made again where its run was closed meanwhile, to go on in a new execution say."""
 UNANSWERED_S = 30.0
 """How long a wait goes on where nobody ever said how the run stands: no worker runs, say."""
 FIRST_LOOK_S = 0.01
@@ -66,8 +70,6 @@ MAX_LOOK_S = 1.0
 """The longest pause between two looks at a run that is waited for."""
 MAX_PAYLOAD_BYTES = 256 * 1024
 """The largest stored value; Temporal itself refuses larger payloads, and slows down well before."""
-MAX_LOG_BYTES = 1_500_000
-"""The largest log with which a failed run can be started again; Temporal refuses a payload of 2 MB."""
 
 
 class TemporalEngine:
@@ -288,27 +290,25 @@ class TemporalEngine:
         call_id = secrets.token_hex(8)
         # The same answer is the same Update: one that came to no outcome may be given again, and counts once.
         update_id = digest([interrupt_id, response.model_dump(mode="json")])
-        try:
-            answered: Answered = await self._calls.change(
-                run_id,
-                "answer",
-                [interrupt_id, response, call_id],
-                update_id=update_id,
-                result_type=Answered,
-            )
-        except RunClosedError:
-            return await self._judged_now(run_id, interrupt_id, response)
-        self._listing.note(run_id, answered.seq)
-        if answered.call_id != call_id:
-            return await self._judged_now(run_id, interrupt_id, response)
-        return answered.response
-
-    async def _judged_now(self, run_id: str, interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
-        """What an answer to an interrupt that is over is told; the question may have changed since."""
-        interrupt = (await self._state(run_id)).interrupts.get(interrupt_id)
-        if interrupt is None:
-            raise UnknownInterruptError(interrupt_id)
-        return judge(interrupt, response, self._clock.now())
+        for _ in range(MAX_TRIES):
+            with contextlib.suppress(RunClosedError):
+                answered: Answered = await self._calls.change(
+                    run_id,
+                    "answer",
+                    [interrupt_id, response, call_id],
+                    update_id=update_id,
+                    result_type=Answered,
+                )
+                self._listing.note(run_id, answered.seq)
+                if answered.call_id == call_id:
+                    return answered.response
+            # It is over, or was answered so before; the question may have changed since.
+            interrupt = (await self._state(run_id)).interrupts.get(interrupt_id)
+            if interrupt is None:
+                raise UnknownInterruptError(interrupt_id)
+            if interrupt.response is not None:
+                return judge(interrupt, response, self._clock.now())
+        raise NotRecordedError(run_id)
 
     async def resume(self, run_id: str, response: InterruptResponse) -> RunResult:
         refuse_unstorable(response, self._limit)
@@ -324,28 +324,35 @@ class TemporalEngine:
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
         encode(reason, "reason", self._limit)
         refuse_unstorable_names(self._limit, by=by)
-        try:
-            seq = await self._calls.change(
-                run_id, "cancel", [by, reason], update_id=secrets.token_hex(16), result_type=int
-            )
-        except RunClosedError:
-            status = (await self._result(run_id)).status
-            raise RunFinishedError(run_id, status, "nothing to cancel") from None
-        self._listing.note(run_id, seq)
+        await self._cancel(run_id, by, reason)
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
         with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
             async with asyncio.timeout(GRACE_S):
                 return await self.wait(run_id)
         return await self._result(run_id)
 
+    async def _cancel(self, run_id: str, by: str | None, reason: str) -> None:
+        update_id = secrets.token_hex(16)
+        for _ in range(MAX_TRIES):
+            with contextlib.suppress(RunClosedError):
+                seq = await self._calls.change(run_id, "cancel", [by, reason], update_id=update_id, result_type=int)
+                self._listing.note(run_id, seq)
+                return
+            status = (await self._result(run_id)).status
+            if status.over:
+                raise RunFinishedError(run_id, status, "nothing to cancel")
+        raise NotRecordedError(run_id)
+
     async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
         refuse_unstorable_names(self._limit, by=by)
-        while not await self._retried(run_id, from_step, by):
-            pass  # it was closed, or another retry was first, between our look and our change
-        logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
-        return await self.wait(run_id)
+        for _ in range(MAX_TRIES):
+            if await self._retried(run_id, from_step, by):
+                logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
+                return await self.wait(run_id)
+        raise NotRecordedError(run_id)
 
     async def _retried(self, run_id: str, from_step: str | None, by: str | None) -> bool:
+        """Retry a run; False where it was closed, or another retry was first, between our look and our change."""
         try:
             seq = await self._calls.change(
                 run_id, "retry", [from_step, by], update_id=secrets.token_hex(16), result_type=int

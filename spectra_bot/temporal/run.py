@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_json
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
@@ -23,6 +24,11 @@ from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.refusals import refusal
 from spectra_bot.temporal.visibility import Listed, Shown, listed, show, shown_of
 
+MAX_HISTORY = 10_000
+"""As many events of Temporal's own a run has at most before it stops beginning anything, to go on in a new execution.
+Temporal ends it at 51,200."""
+MAX_LOG_BYTES = 1_500_000
+"""The largest log with which a run can go on; Temporal refuses a payload of 2 MB."""
 RUN_FAILED = "RunFailed"
 """The type of the error with which a failed run ends, so that it can be started again under its id."""
 
@@ -51,6 +57,7 @@ class SpectraRun:
 
     @workflow.init
     def __init__(self, given: RunInput) -> None:
+        self._given = given
         self._record = Record(given)
         self.times = self.make_times()
         self._commands = RunCommands(
@@ -78,8 +85,14 @@ class SpectraRun:
         self._commands.reconcile()
         while not self._is_done():
             self._show()
+            self._renew_where_it_is_long()
             await workflow.wait_condition(
-                lambda: self._is_done() or self._commands.broken is not None or self._needs_showing()
+                lambda: (
+                    self._is_done()
+                    or self._commands.broken is not None
+                    or self._needs_showing()
+                    or self._needs_renewal()
+                )
             )
             if self._commands.broken is not None:
                 raise self._commands.broken
@@ -218,6 +231,35 @@ class SpectraRun:
     def _expire(self, interrupt_id: str) -> None:
         events, _ = propose_expiry(interrupt_id, self.times)(self._record.state)
         self._store(events)
+
+    def _needs_renewal(self) -> bool:
+        """Its history in Temporal is so long that it should go on in a new one, and it can, or must stop to."""
+        info = workflow.info()
+        if not info.is_continue_as_new_suggested():
+            return False
+        must_stop = info.get_current_history_length() > MAX_HISTORY and not self._commands.drains
+        return must_stop or self._commands.can_be_renewed
+
+    def _renew_where_it_is_long(self) -> None:
+        """Go on in a new execution, with all that has happened; deadlines and pauses are set anew from that."""
+        if not self._needs_renewal():
+            return
+        if not self._commands.can_be_renewed:
+            self._commands.drains = True
+            self._commands.stop_asking()
+            return
+        given = RunInput(
+            shape=self._record.shape,
+            entries=self._record.entries,
+            lease_s=self._given.lease_s,
+            first_turn_s=self._given.first_turn_s,
+            handlers={
+                interrupt.request.id: self._commands.handlers.get(interrupt.request.id, ())
+                for interrupt in self._record.state.pending()
+            },
+        )
+        if len(to_json(given.entries)) <= MAX_LOG_BYTES:
+            workflow.continue_as_new(given)
 
     def _is_done(self) -> bool:
         return self._record.state.status.over and not self._commands.is_busy

@@ -1,0 +1,119 @@
+"""Runs that outgrow one history of Temporal's go on in another, and nobody sees a difference."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client
+
+from spectra_bot import (
+    AlreadyAnsweredError,
+    HumanGateStep,
+    InterruptRequest,
+    InterruptTimedOutError,
+    RunStatus,
+    StepContext,
+    TemporalOptions,
+    Workflow,
+    WorkflowRunner,
+)
+from tests.temporal_server import TemporalServer, a_temporal
+
+SUGGESTED = 60
+"""Temporal suggests a new execution after so many of its events."""
+
+
+@pytest.fixture(scope="module")
+def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    settings = {"limit.historyCount.suggestContinueAsNew": SUGGESTED}
+    with a_temporal(tmp_path_factory.mktemp("temporal"), settings) as server:
+        yield server
+
+
+async def executions(server: TemporalServer, run_id: str) -> int:
+    """In how many histories of Temporal a run stands."""
+    client = await Client.connect(server.address)
+    count = await client.count_workflows(f"WorkflowId = '{run_id}'")
+    return count.count
+
+
+@pytest.mark.parametrize("handler_hangs", [False, True])
+async def test_questions_answers_and_effects_are_carried_over(
+    temporal: TemporalServer, task_queue: str, monkeypatch: pytest.MonkeyPatch, handler_hangs: bool
+) -> None:
+    class Hanging:
+        asked: list[str] = []  # noqa: RUF012  a test's
+
+        async def handle(self, request: InterruptRequest) -> None:
+            self.asked.append(request.id)
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("spectra_bot.temporal.run.MAX_HISTORY", 2 * SUGGESTED)
+    monkeypatch.setattr("spectra_bot.engine.asking.FIRST_TURN_S", 0.1)
+    monkeypatch.setattr("spectra_bot.temporal.engine.HANDLERS_S", 0.1)
+    handler = Hanging()
+    effects = []
+    workflow = Workflow("long")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> int:
+        await ctx.once("effect", lambda: effects.append(ctx.visit))
+        return ctx.visit
+
+    workflow.add("gate", HumanGateStep("Enough?", ("approve", "again"), routes={"again": "work"}))
+    workflow.add("aside", HumanGateStep("Still there?"), after=())
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    handlers = [handler] if handler_hangs else []
+    async with asyncio.timeout(120), WorkflowRunner(workflows=[workflow], temporal=options, handlers=handlers) as bot:
+        result = await bot.run("long", run_id=task_queue)
+        first = next(request for request in result.pending if request.step == "gate")
+        aside = next(request for request in result.pending if request.step == "aside")
+        for _ in range(15):
+            [gate] = [request for request in result.pending if request.step == "gate"]
+            result = await bot.resume(task_queue, gate.answer("again", responder="cli:ada"))
+        repeated = await bot.answer(first.id, first.answer("again", responder="cli:ada"))
+        with pytest.raises(AlreadyAnsweredError):
+            await bot.answer(first.id, first.answer("approve", responder="cli:bob"))
+        await bot.answer(aside.id, aside.answer("approve"))
+        [gate] = [request for request in result.pending if request.step == "gate"]
+        result = await bot.resume(task_queue, gate.answer("approve"))
+        history = await bot.history(task_queue)
+
+    assert result.status is RunStatus.COMPLETED
+    assert repeated.responder == "cli:ada"
+    assert effects == list(range(1, 17))
+    assert [checkpoint.seq for checkpoint in history] == list(range(1, len(history) + 1))
+    assert [checkpoint.event for checkpoint in history].count("InterruptAnswered") == 17
+    assert await executions(temporal, task_queue) > 1
+
+
+async def test_deadline_is_kept_over_it(temporal: TemporalServer, task_queue: str) -> None:
+    workflow = Workflow("long")
+
+    @workflow.step
+    async def ask(ctx: StepContext) -> bool:
+        try:
+            await ctx.interrupt(InterruptRequest(reason="Soon?", timeout=timedelta(seconds=12)))
+        except InterruptTimedOutError:
+            return True
+        return False
+
+    @workflow.step(after=())
+    async def work(ctx: StepContext) -> int:
+        return ctx.visit
+
+    workflow.back("work", to="work", when=lambda ctx: ctx.outputs["work"] < 12)
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(60), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        resting = await bot.run("long", run_id=task_queue)
+        renewed = await executions(temporal, task_queue)
+        done = await bot.wait(task_queue, over=True)
+
+    assert resting.status is RunStatus.INTERRUPTED
+    assert renewed > 1
+    assert done.outputs == {"ask": True, "work": 12}

@@ -1,0 +1,50 @@
+"""What is too large for Temporal is refused with its size and the limit, before Temporal refuses it in its own way."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from spectra_bot import PayloadTooLargeError, RunStatus, StepContext, TemporalOptions, Workflow, WorkflowRunner
+from spectra_bot.temporal.engine import MAX_PAYLOAD_BYTES
+from tests.temporal_server import TemporalServer
+
+TIMEOUT_S = 60
+
+
+async def test_value_past_the_limit_fails_its_step_and_is_refused_from_callers(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("large")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> str:
+        return "x" * MAX_PAYLOAD_BYTES
+
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        failed = await bot.run("large")
+        with pytest.raises(PayloadTooLargeError, match="inputs is 262,"):
+            await bot.start("large", {"text": "x" * MAX_PAYLOAD_BYTES})
+
+    assert failed.error == f"work: {PayloadTooLargeError('output of work', MAX_PAYLOAD_BYTES + 2, MAX_PAYLOAD_BYTES)}"
+
+
+async def test_step_that_would_be_given_too_much_in_all_fails_clearly(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("many")
+
+    async def large(ctx: StepContext) -> str:
+        return "x" * (MAX_PAYLOAD_BYTES - 100)
+
+    for number in range(8):
+        workflow.add(f"part-{number}", large)
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        failed = await bot.run("many")
+
+    assert failed.status is RunStatus.FAILED
+    assert "part-6: all that part-6 would be given is 1,5" in (failed.error or "")
