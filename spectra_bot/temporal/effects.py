@@ -10,9 +10,9 @@ from pydantic import JsonValue
 from temporalio import activity
 
 from spectra_bot.clock import Clock
+from spectra_bot.engine.effects import done
 from spectra_bot.engine.step_call import StepCall
-from spectra_bot.errors import InvalidJsonError, LeaseLostError, OnceResultError, PayloadTooLargeError, SpectraError
-from spectra_bot.json_values import to_json_value
+from spectra_bot.errors import LeaseLostError, OnceResultError, SpectraError
 from spectra_bot.machine import events as e
 
 logger = logging.getLogger(__name__)
@@ -83,16 +83,8 @@ class StepEffects:
             task.cancel()
 
     async def _do(self, key: str, fn: Callable[[], object]) -> JsonValue:
-        value = fn()
-        if isinstance(value, Awaitable):
-            value = await value
         call = self._call
-        stored: JsonValue = None
-        problem = None
-        try:
-            stored = to_json_value(value, f"once {key!r} of {call.step}", self._limit)
-        except (InvalidJsonError, PayloadTooLargeError) as error:
-            problem = str(error)
+        stored, problem = await done(fn, f"once {key!r} of {call.step}", self._limit)
         await self._keep(
             e.OnceStored(at=self._clock.now(), step=call.step, visit=call.visit, key=key, value=stored, problem=problem)
         )

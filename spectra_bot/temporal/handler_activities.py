@@ -18,7 +18,7 @@ from spectra_bot.engine import asking
 from spectra_bot.errors import AnswerError, NotAllowedError
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest, InterruptResponse
 from spectra_bot.machine import events as e
-from spectra_bot.retry_policy import pause_s
+from spectra_bot.retry_policy import asked_pause_s, pause_s
 from spectra_bot.runs import InterruptRecord
 from spectra_bot.temporal.beats import beating
 from spectra_bot.temporal.messages import ConcludeCall, DeliverCall, Entry, SettleCall, entry_of
@@ -119,7 +119,7 @@ class HandlerActivities:
             attempt = activity.info().attempt
             if attempt == 1 and purpose == "deliver":
                 await self._tell_turn_over(request, name)
-            least = getattr(error, "retry_after_s", None) or 0.0
+            least = asked_pause_s(error)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 least = max(least, FIRST_RETRY_S)  # it cancelled itself, which may be a time limit of its own
