@@ -30,7 +30,7 @@ finally:
     ],
     ids=lambda words: words[0],
 )
-def test_slack_and_redis_are_not_loaded_where_they_are_not_set_up(program: Program, words: list[str]) -> None:
+def test_slack_redis_and_temporal_are_not_loaded_where_they_are_not_set_up(program: Program, words: list[str]) -> None:
     make_sample(program.folder)
 
     done = subprocess.run(
@@ -47,5 +47,7 @@ def test_slack_and_redis_are_not_loaded_where_they_are_not_set_up(program: Progr
     assert done.returncode in (0, 3), done.stderr
     (modules,) = [line.split()[1:] for line in done.stderr.splitlines() if line.startswith("MODULES ")]
     assert [
-        name for name in modules if name.startswith(("slack_", "aiohttp", "handlers.slack", "redis", "handlers.queue"))
+        name
+        for name in modules
+        if name.startswith(("slack_", "aiohttp", "handlers.slack", "redis", "handlers.queue", "temporalio"))
     ] == []
