@@ -48,26 +48,20 @@ from spectra_bot.runs import (
 from spectra_bot.temporal.calls import RunCalls, RunClosedError
 from spectra_bot.temporal.connection import connect
 from spectra_bot.temporal.listing import Listing
-from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, Rest, RunInput, entry_of
+from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, RunInput, entry_of
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.run import MAX_LOG_BYTES
 from spectra_bot.temporal.step_activities import GRACE_S, run_of
 from spectra_bot.temporal.visibility import MEMO, START_MEMO, Listed, StartMemo, attributes, listed, start_memo
+from spectra_bot.temporal.waiting import Waiting
 from spectra_bot.temporal.worker import make_worker
 from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
-HANDLERS_S = 5.0
-"""How long a run that rests waits for its handlers' first turn."""
 MAX_TRIES = 5
 """How often a change is made again where its run was closed meanwhile, to go on in a new execution say."""
-UNANSWERED_S = 30.0
-"""How long a wait goes on where nobody ever said how the run stands: no worker runs, say."""
-FIRST_LOOK_S = 0.01
-MAX_LOOK_S = 1.0
-"""The longest pause between two looks at a run that is waited for."""
 MAX_PAYLOAD_BYTES = 256 * 1024
 """The largest stored value; Temporal itself refuses larger payloads, and slows down well before."""
 
@@ -101,14 +95,15 @@ class TemporalEngine:
         self._limit = min(max_payload_bytes, MAX_PAYLOAD_BYTES)
         self._report = report
         self._stack = AsyncExitStack()
-        self._watchers: dict[str, set[asyncio.Event]] = {}
         self._client: Client
         self._calls: RunCalls
+        self._waiting: Waiting
         self._listing: Listing
 
     async def __aenter__(self) -> Self:
         client = self._client = await connect(self._options)
         self._calls = RunCalls(client)
+        self._waiting = Waiting(self._calls)
         self._listing = Listing(client, task_queue=self._options.task_queue, clock=self._clock, ask=self._listed)
         if self._works:
             worker = make_worker(
@@ -120,7 +115,7 @@ class TemporalEngine:
                 lease_s=self._lease_s,
                 max_payload_bytes=self._limit,
                 report=self._report,
-                ended=self._activity_ended,
+                ended=self._waiting.activity_ended,
                 answer=self.answer,
                 look=self.get_interrupt,
             )
@@ -213,56 +208,10 @@ class TemporalEngine:
         return await self.wait(started)
 
     async def wait(self, run_id: str, *, over: bool = False) -> RunResult:
-        changed = asyncio.Event()
-        self._watchers.setdefault(run_id, set()).add(changed)
-        try:
-            seq = await self._rested(run_id, changed, over=over)
-        finally:
-            self._watchers[run_id].discard(changed)
-            if not self._watchers[run_id]:
-                del self._watchers[run_id]
-        self._listing.note(run_id, seq)
+        self._listing.note(run_id, await self._waiting.until_rest(run_id, over=over))
         while True:
             with contextlib.suppress(StoreError):
                 return await self._result(run_id)
-
-    async def _rested(self, run_id: str, changed: asyncio.Event, *, over: bool) -> int:
-        """Look until it rests: soon after something of it ended here, else less and less often."""
-        pause = FIRST_LOOK_S
-        asking_since: float | None = None
-        gives_up_at: float | None = asyncio.get_running_loop().time() + UNANSWERED_S
-        while True:
-            changed.clear()
-            rest = await self._look(run_id, is_last=gives_up_at is not None and _is_past(gives_up_at))
-            if rest is not None:
-                gives_up_at = None
-                rests = rest.status.over if over else rest.status is not RunStatus.RUNNING
-                asking_since = asking_since or asyncio.get_running_loop().time()
-                asked = not rest.is_asking or asyncio.get_running_loop().time() - asking_since > HANDLERS_S
-                if rests and not rest.is_ending and asked:
-                    return rest.seq
-                if not rests:
-                    asking_since = None
-            try:
-                await asyncio.wait_for(changed.wait(), pause)
-                pause = FIRST_LOOK_S
-            except TimeoutError:
-                pause = min(pause * 1.5, MAX_LOOK_S)
-
-    async def _look(self, run_id: str, *, is_last: bool) -> Rest | None:
-        """Whether a run rests; None while nobody can say."""
-        try:
-            rest: Rest = await self._calls.ask(run_id, "rest", result_type=Rest)
-        except StoreError:
-            if is_last:
-                raise
-            logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
-            return None
-        return rest
-
-    def _activity_ended(self, run_id: str) -> None:
-        for changed in self._watchers.get(run_id, ()):
-            changed.set()
 
     # Deciding and steering.
 
@@ -429,10 +378,6 @@ class TemporalEngine:
             found: Listed = await self._calls.ask(run_id, "listed", result_type=Listed)
             return found
         return None
-
-
-def _is_past(moment: float) -> bool:
-    return asyncio.get_running_loop().time() > moment
 
 
 def _state_of(events: Events) -> RunState:

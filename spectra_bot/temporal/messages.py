@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -15,6 +16,8 @@ from spectra_bot.machine import InterruptState
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunResult, RunStatus
 
+FOR_EVER = timedelta(days=3650)
+"""How long an activity may take: a step has its own time limit, and a handler may ask for as long as it likes."""
 SPECTRA_RUN = "SpectraRun"
 """The one type of workflow that Temporal knows of us."""
 

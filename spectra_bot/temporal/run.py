@@ -63,9 +63,7 @@ class SpectraRun:
         self._commands = RunCommands(
             self._record,
             times=self.times,
-            lease_s=given.lease_s,
-            first_turn_s=given.first_turn_s,
-            handlers=dict(given.handlers),
+            given=given,
             store=self._store,
             expire=self._expire,
         )
@@ -149,7 +147,7 @@ class SpectraRun:
     @workflow.signal
     def had_turn(self, interrupt_id: str, handler: str) -> None:
         """A handler has failed for the first time, so the next one is asked beside it."""
-        self._commands.had_turns.add((interrupt_id, handler))
+        self._commands.handlers.had_turns.add((interrupt_id, handler))
 
     # Looking.
 
@@ -159,14 +157,14 @@ class SpectraRun:
         return Rest(
             status=self._record.state.status,
             is_ending=self._commands.is_ending,
-            is_asking=not self._commands.handlers_asked(),
+            is_asking=not self._commands.handlers.all_asked(),
             seq=len(self._record.entries),
         )
 
     @workflow.query
     def executes(self, activity_id: str) -> bool:
         """An activity's execution of a step still counts."""
-        return activity_id in self._commands.executing
+        return activity_id in self._commands.steps.executing
 
     @workflow.query
     def result(self) -> RunResult:
@@ -185,14 +183,14 @@ class SpectraRun:
         Args:
             failing: what Temporal says of each activity that is tried again, by its id.
         """
-        return details_of(self._record.state, self._commands.attempts(failing))
+        return details_of(self._record.state, self._commands.handlers.attempts(failing))
 
     @workflow.query
     def interrupt(self, interrupt_id: str, failing: Mapping[str, Attempt]) -> InterruptRecord | None:
         """One interrupt of the run."""
         if interrupt_id not in self._record.state.interrupts:
             return None
-        return interrupt_record(self._record.state, interrupt_id, self._commands.attempts(failing))
+        return interrupt_record(self._record.state, interrupt_id, self._commands.handlers.attempts(failing))
 
     @workflow.query
     def events(self) -> Events:
@@ -254,7 +252,7 @@ class SpectraRun:
             lease_s=self._given.lease_s,
             first_turn_s=self._given.first_turn_s,
             handlers={
-                interrupt.request.id: self._commands.handlers.get(interrupt.request.id, ())
+                interrupt.request.id: self._commands.handlers.names.get(interrupt.request.id, ())
                 for interrupt in self._record.state.pending()
             },
         )

@@ -22,9 +22,9 @@ from spectra_bot.machine import events as e
 from spectra_bot.runs import RunUpdate
 from spectra_bot.temporal.beats import Pulse, beating
 from spectra_bot.temporal.calls import CALL_S
-from spectra_bot.temporal.commands import PUT_OFF, WORKER_STOPPED
 from spectra_bot.temporal.effects import StepEffects
 from spectra_bot.temporal.messages import StepOutcome, entry_of
+from spectra_bot.temporal.step_calls import PUT_OFF, WORKER_STOPPED
 from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)

@@ -40,9 +40,9 @@ from spectra_bot.settings import Settings
 from spectra_bot.store.faults import BUSY_TIMEOUT_S
 from spectra_bot.temporal.beats import beat_s
 from spectra_bot.temporal.calls import CALL_S
-from spectra_bot.temporal.commands import MAX_CALL_BYTES
 from spectra_bot.temporal.engine import MAX_PAYLOAD_BYTES as TEMPORAL_PAYLOAD_BYTES
 from spectra_bot.temporal.run import MAX_LOG_BYTES
+from spectra_bot.temporal.step_calls import MAX_CALL_BYTES
 from spectra_bot.temporal.visibility import ATTRIBUTES
 from spectra_bot.testing import FakeSlack, ManualClock
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in

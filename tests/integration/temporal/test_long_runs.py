@@ -53,7 +53,7 @@ async def test_questions_answers_and_effects_are_carried_over(
 
     monkeypatch.setattr("spectra_bot.temporal.run.MAX_HISTORY", 2 * SUGGESTED)
     monkeypatch.setattr("spectra_bot.engine.asking.FIRST_TURN_S", 0.1)
-    monkeypatch.setattr("spectra_bot.temporal.engine.HANDLERS_S", 0.1)
+    monkeypatch.setattr("spectra_bot.temporal.waiting.HANDLERS_S", 0.1)
     handler = Hanging()
     effects = []
     workflow = Workflow("long")

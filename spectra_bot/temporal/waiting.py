@@ -1,0 +1,90 @@
+"""Waits for runs: looks at one soon after something of it ended in this process, else less and less often."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from spectra_bot.errors import StoreError
+from spectra_bot.runs import RunStatus
+from spectra_bot.temporal.calls import RunCalls
+from spectra_bot.temporal.messages import Rest
+
+logger = logging.getLogger(__name__)
+
+HANDLERS_S = 5.0
+"""How long a run that rests waits for its handlers' first turn."""
+UNANSWERED_S = 30.0
+"""How long a wait goes on where nobody ever said how the run stands: no worker runs, say."""
+FIRST_LOOK_S = 0.01
+MAX_LOOK_S = 1.0
+"""The longest pause between two looks at a run that is waited for."""
+
+
+class Waiting:
+    """Knows who waits for which run."""
+
+    def __init__(self, calls: RunCalls) -> None:
+        self._calls = calls
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+
+    async def until_rest(self, run_id: str, *, over: bool) -> int:
+        """Return when a run rests, with how many events it has by then.
+
+        Args:
+            over: wait until the run is completed, failed or cancelled instead.
+
+        Raises:
+            RunNotFoundError: no such run.
+            StoreError: nobody ever said how it stands.
+        """
+        changed = asyncio.Event()
+        self._watchers.setdefault(run_id, set()).add(changed)
+        try:
+            return await self._rested(run_id, changed, over=over)
+        finally:
+            self._watchers[run_id].discard(changed)
+            if not self._watchers[run_id]:
+                del self._watchers[run_id]
+
+    def activity_ended(self, run_id: str) -> None:
+        """Something of a run ended in this process, so it may rest soon."""
+        for changed in self._watchers.get(run_id, ()):
+            changed.set()
+
+    async def _rested(self, run_id: str, changed: asyncio.Event, *, over: bool) -> int:
+        pause = FIRST_LOOK_S
+        asking_since: float | None = None
+        gives_up_at: float | None = _now() + UNANSWERED_S
+        while True:
+            changed.clear()
+            rest = await self._look(run_id, is_last=gives_up_at is not None and _now() > gives_up_at)
+            if rest is not None:
+                gives_up_at = None
+                rests = rest.status.over if over else rest.status is not RunStatus.RUNNING
+                asking_since = asking_since or _now()
+                asked = not rest.is_asking or _now() - asking_since > HANDLERS_S
+                if rests and not rest.is_ending and asked:
+                    return rest.seq
+                if not rests:
+                    asking_since = None
+            try:
+                await asyncio.wait_for(changed.wait(), pause)
+                pause = FIRST_LOOK_S
+            except TimeoutError:
+                pause = min(pause * 1.5, MAX_LOOK_S)
+
+    async def _look(self, run_id: str, *, is_last: bool) -> Rest | None:
+        """Whether a run rests; None while nobody can say."""
+        try:
+            rest: Rest = await self._calls.ask(run_id, "rest", result_type=Rest)
+        except StoreError:
+            if is_last:
+                raise
+            logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
+            return None
+        return rest
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
