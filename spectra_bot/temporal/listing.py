@@ -40,18 +40,23 @@ class Listing:
 
     async def runs(self, *, status: RunStatus | None, workflow: str | None, limit: int) -> Sequence[RunSummary]:
         """The newest runs first, of those that are open and those that were closed last."""
-        found = await self._listed(limit, **{STATUS.name: status and status.value, WORKFLOW.name: workflow})
+        rows: dict[str, Listed] = {}
+        await self._read(rows, limit, lambda: len(rows) >= limit, status=status, workflow=workflow)
+        await self._bring_up_to_date(rows)
         summaries = [
             one.summary
-            for one in found
+            for one in rows.values()
             if (status is None or one.summary.status is status) and workflow in (None, one.summary.workflow)
         ]
         return sorted(summaries, key=lambda summary: (summary.created_at, summary.run_id), reverse=True)[:limit]
 
     async def pending(self, limit: int) -> Sequence[InterruptRequest]:
-        """The interrupts that wait for an answer, oldest first."""
-        found = await self._listed(limit, **{STATUS.name: None, "ExecutionStatus": "Running"})
-        requests = [request for one in found for request in await self._questions(one)]
+        """The interrupts that wait for an answer, oldest first; where there are more, those of the newest runs."""
+        rows: dict[str, Listed] = {}
+        for status in (RunStatus.INTERRUPTED, RunStatus.RUNNING):  # beside its questions a run may have steps at work
+            await self._read(rows, limit, lambda: sum(one.summary.pending for one in rows.values()) >= limit, status)
+        await self._bring_up_to_date(rows)
+        requests = [request for one in rows.values() for request in await self._questions(one)]
         return sorted(requests, key=_asked_at)[:limit]
 
     async def _questions(self, one: Listed) -> Sequence[InterruptRequest]:
@@ -60,23 +65,33 @@ class Listing:
         now = await self._ask(one.summary.run_id)
         return now.pending or () if now is not None else ()
 
-    async def _listed(self, limit: int, **equal: str | None) -> Sequence[Listed]:
-        rows = {}
+    async def _read(
+        self,
+        rows: dict[str, Listed],
+        page: int,
+        is_enough: Callable[[], bool],
+        status: RunStatus | None = None,
+        workflow: str | None = None,
+    ) -> None:
+        query = wanted(self._task_queue, **{STATUS.name: status and status.value, WORKFLOW.name: workflow})
         try:
-            found = self._client.list_workflows(wanted(self._task_queue, **equal), limit=limit, page_size=limit)
-            async for execution in found:
+            async for execution in self._client.list_workflows(query, page_size=page):
+                if is_enough():
+                    return
                 row = await _row(execution)
                 if row is not None:
-                    rows[row.summary.run_id] = row
+                    rows.setdefault(row.summary.run_id, row)
         except RPCError as error:
             raise StoreError(f"Temporal could not list runs: {error.message}") from error
+
+    async def _bring_up_to_date(self, rows: dict[str, Listed]) -> None:
+        """Ask the runs themselves that were changed here after their rows were written."""
         for run_id, seq in self._still_recent().items():
             row = rows.get(run_id)
             if row is None or row.seq < seq:
                 now = await self._ask(run_id)
                 if now is not None:
                     rows[run_id] = now
-        return list(rows.values())
 
     def _still_recent(self) -> dict[str, int]:
         now = self._clock.monotonic()
