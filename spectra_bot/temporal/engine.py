@@ -35,6 +35,7 @@ from spectra_bot.json_values import digest, encode
 from spectra_bot.machine import RunState
 from spectra_bot.machine import events as e
 from spectra_bot.policy import judge
+from spectra_bot.run_inputs import read_id
 from spectra_bot.runner import Inputs
 from spectra_bot.runs import (
     Checkpoint,
@@ -149,7 +150,7 @@ class TemporalEngine:
         now = self._clock.now()
         event = e.RunStarted(
             at=now,
-            run_id=run_id or new_id("r-", now),
+            run_id=new_id("r-", now) if run_id is None else read_id(run_id),
             workflow=workflow,
             shape=found.shape(),
             inputs=stored_inputs,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, SecretStr
 from spectra_bot import (
     AlreadyAnsweredError,
     InvalidInputsError,
+    InvalidWordError,
     PayloadTooLargeError,
     RunExistsError,
     RunStatus,
@@ -100,6 +101,16 @@ async def test_same_start_again_returns_the_run_that_is_there(open_runner: OpenR
 
     assert first == again == "nightly-1"
     assert len(await runner.list_runs()) == 1
+
+
+@pytest.mark.parametrize("run_id", ["", "a b", "a\n"])
+async def test_id_that_is_no_word_starts_nothing(open_runner: OpenRunner, run_id: str) -> None:
+    runner = await open_runner(approval())
+
+    with pytest.raises(InvalidWordError, match="must be one word"):
+        await runner.start("approval", {"env": "prod"}, run_id=run_id)
+
+    assert await runner.list_runs() == []
 
 
 async def test_output_that_is_no_json_fails_the_step_and_names_the_place(open_runner: OpenRunner) -> None:
