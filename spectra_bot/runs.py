@@ -91,6 +91,7 @@ class StepRecord(_Record):
     phase: StepPhase = "waiting"
     visit: int = 1
     attempt: int = 1
+    """1, and one more for each error; of a failed step the attempt that failed, else the one at work or the next."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
     retry_at: datetime | None = None

@@ -115,7 +115,7 @@ def _step_record(state: RunState, name: str, node: NodeState) -> StepRecord:
         after=tuple(dict.fromkeys(edge.source for edge in state.shape.by_name[name].edges)),
         phase=_PHASES[node.phase],
         visit=node.visit,
-        attempt=node.errors + 1,
+        attempt=max(node.errors, 1) if node.phase is Phase.FAILED else node.errors + 1,
         started_at=node.started_at,
         finished_at=node.finished_at,
         retry_at=node.pausing[1] if node.pausing else None,

@@ -94,11 +94,13 @@ async def test_step_that_raised_too_often_fails_its_run_with_its_last_error(
     runner = await open_runner(flaky(work, STEADY))
 
     failed = await with_time_passing(runner, await runner.start("flaky"), clock)
+    [step] = (await runner.get(failed.run_id)).steps
     retried = asyncio.create_task(runner.retry(failed.run_id))
     await phase_of(runner, failed.run_id, "retrying")
     again = await with_time_passing(runner, failed.run_id, clock)
     await retried
 
+    assert (step.phase, step.attempt) == ("failed", 3)
     assert failed.error == "ship: ConnectionError: try 3"
     assert again.error == "ship: ConnectionError: try 6"
     assert work.attempts == [1, 2, 3, 4, 5, 6]
