@@ -70,6 +70,7 @@ async def with_time_passing(runner: WorkflowRunner, run_id: str, clock: ManualCl
     async with asyncio.timeout(20):
         while not waiting.done():
             await a_moment(clock)
+            await runner.get(run_id)  # comes behind what is being stored, so that no time passes meanwhile
             clock.advance(timedelta(seconds=1))
     return await waiting
 
