@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectra_bot.clock import Clock
+from spectra_bot.embedded.inbox import Proposal, judge, tell_proposer
 from spectra_bot.embedded.journal import change
-from spectra_bot.embedded.proposals import Proposal, judge, tell_proposer
 from spectra_bot.engine.proposals import Propose
 from spectra_bot.errors import LeaseLostError, StoreError
 from spectra_bot.machine import RunState, StaleEvent
