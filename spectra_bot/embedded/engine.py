@@ -19,7 +19,7 @@ from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.ownership import Pulse, new_owner
 from spectra_bot.embedded.reconciler import Reconciler
 from spectra_bot.embedded.upkeep import POLL_S, Upkeep
-from spectra_bot.engine.ids import new_id
+from spectra_bot.engine.asking import HANDLERS_S
 from spectra_bot.engine.proposals import (
     Propose,
     propose_answer,
@@ -31,6 +31,8 @@ from spectra_bot.engine.proposals import (
     refuse_unstorable_names,
     the_one_pending,
 )
+from spectra_bot.engine.starting import run_started
+from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.engine.views import checkpoint_of, details_of, interrupt_record, result_of
 from spectra_bot.errors import (
     LeaseLostError,
@@ -43,7 +45,6 @@ from spectra_bot.interrupts import IInterruptHandler, InterruptRequest, Interrup
 from spectra_bot.json_values import encode
 from spectra_bot.machine import RunState, apply, start
 from spectra_bot.machine import events as e
-from spectra_bot.run_inputs import read_id
 from spectra_bot.runner import Inputs
 from spectra_bot.runs import (
     Checkpoint,
@@ -58,11 +59,6 @@ from spectra_bot.store import Store
 from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
-
-HANDLERS_S = 5.0
-"""How long a run that rests waits for its handlers' first turn."""
-GRACE_S = 10.0
-"""How long a step may clean up when the process stops."""
 
 
 class EmbeddedEngine:
@@ -135,7 +131,7 @@ class EmbeddedEngine:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._upkeep.stop()
-        await self._holdings.close(GRACE_S)
+        await self._holdings.close(CLEAN_UP_S)
 
     # Starting and waiting.
 
@@ -149,19 +145,15 @@ class EmbeddedEngine:
         run_id: str | None = None,
     ) -> str:
         found = self._workflow(workflow)
-        refuse_unstorable_names(self._max_payload_bytes, run_id=run_id, requested_by=requested_by, channel=channel)
-        stored_inputs = found.stored_inputs(inputs)
-        encode(stored_inputs, "inputs", self._max_payload_bytes)
-        now = self._clock.now()
-        event = e.RunStarted(
-            at=now,
-            run_id=new_id("r-", now) if run_id is None else read_id(run_id),
-            workflow=workflow,
-            shape=self._holdings.shapes[workflow],
-            inputs=stored_inputs,
-            secrets=tuple(found.secret_inputs(inputs)),
+        event = run_started(
+            found,
+            self._holdings.shapes[workflow],
+            inputs,
+            at=self._clock.now(),
             requested_by=requested_by,
             channel=channel,
+            run_id=run_id,
+            limit=self._max_payload_bytes,
         )
         # In a task of its own: whoever starts it may be cancelled, and what is stored by then must be carried on.
         task = asyncio.create_task(self._start(event))
@@ -251,7 +243,7 @@ class EmbeddedEngine:
         await self._propose(run_id, propose_cancel(by, reason, self._clock))
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
         with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
-            async with asyncio.timeout(GRACE_S):
+            async with asyncio.timeout(CLEAN_UP_S):
                 return await self.wait(run_id)
         return result_of((await self._holdings.load(run_id))[0])
 

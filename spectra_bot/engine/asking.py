@@ -23,6 +23,8 @@ from spectra_bot.runs import ConcludesRuns, RunResult
 
 FIRST_TURN_S = 5.0
 """How long a handler may take before the next is asked beside it."""
+HANDLERS_S = 5.0
+"""How long a run that rests waits for its handlers' first turn."""
 MAX_ERROR = 1000
 """As many characters of a handler's error are stored."""
 

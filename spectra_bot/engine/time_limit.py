@@ -14,7 +14,7 @@ from spectra_bot.errors import StepTimedOutError
 logger = logging.getLogger(__name__)
 
 CLEAN_UP_S = 10.0
-"""How long a step that is out of time may clean up."""
+"""How long a step may clean up that is out of time or cancelled, or whose process stops."""
 
 Result = TypeVar("Result")
 _stuck: set[asyncio.Task[Any]] = set()

@@ -18,8 +18,9 @@ from temporalio.service import RPCError
 
 from spectra_bot.clock import Clock
 from spectra_bot.engine import asking
-from spectra_bot.engine.ids import new_id
 from spectra_bot.engine.proposals import propose_retry, refuse_unstorable, refuse_unstorable_names, the_one_pending
+from spectra_bot.engine.starting import run_started
+from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.engine.views import checkpoint_of
 from spectra_bot.errors import (
     NotRecordedError,
@@ -35,7 +36,6 @@ from spectra_bot.json_values import digest, encode
 from spectra_bot.machine import RunState
 from spectra_bot.machine import events as e
 from spectra_bot.policy import judge
-from spectra_bot.run_inputs import read_id
 from spectra_bot.runner import Inputs
 from spectra_bot.runs import (
     Checkpoint,
@@ -53,7 +53,7 @@ from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, 
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.run import MAX_LOG_BYTES
-from spectra_bot.temporal.step_activities import GRACE_S, run_of
+from spectra_bot.temporal.step_activities import run_of
 from spectra_bot.temporal.visibility import MEMO, START_MEMO, Listed, StartMemo, attributes, listed, start_memo
 from spectra_bot.temporal.waiting import Waiting
 from spectra_bot.temporal.worker import make_worker
@@ -144,19 +144,15 @@ class TemporalEngine:
         found = self.workflows.get(workflow)
         if found is None:
             raise UnknownWorkflowError(workflow, list(self.workflows))
-        refuse_unstorable_names(self._limit, run_id=run_id, requested_by=requested_by, channel=channel)
-        stored_inputs = found.stored_inputs(inputs)
-        encode(stored_inputs, "inputs", self._limit)
-        now = self._clock.now()
-        event = e.RunStarted(
-            at=now,
-            run_id=new_id("r-", now) if run_id is None else read_id(run_id),
-            workflow=workflow,
-            shape=found.shape(),
-            inputs=stored_inputs,
-            secrets=tuple(found.secret_inputs(inputs)),
+        event = run_started(
+            found,
+            found.shape(),
+            inputs,
+            at=self._clock.now(),
             requested_by=requested_by,
             channel=channel,
+            run_id=run_id,
+            limit=self._limit,
         )
         begun = Events(shape=event.shape, entries=[entry_of(event)])
         try:
@@ -281,7 +277,7 @@ class TemporalEngine:
         await self._cancel(run_id, by, reason)
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
         with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
-            async with asyncio.timeout(GRACE_S):
+            async with asyncio.timeout(CLEAN_UP_S):
                 return await self.wait(run_id)
         return await self._result(run_id)
 

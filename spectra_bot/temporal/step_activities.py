@@ -17,6 +17,7 @@ from spectra_bot.clock import Clock
 from spectra_bot.engine.execution import Execution
 from spectra_bot.engine.ids import new_id
 from spectra_bot.engine.step_call import StepCall
+from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.errors import LeaseLostError
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunUpdate
@@ -29,8 +30,6 @@ from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
-GRACE_S = 10.0
-"""How long a step may clean up when its worker stops."""
 NOT_LOADED_S = 10.0
 """How long a step waits for another worker, where this one does not know its workflow."""
 CANCELLED_S = 1.0
@@ -196,7 +195,7 @@ async def _ended_or_cancelled(working: asyncio.Task[Any]) -> None:
         working.cancel()
     while not working.done():
         try:
-            await asyncio.wait([working], timeout=GRACE_S if activity.is_worker_shutdown() else None)
+            await asyncio.wait([working], timeout=CLEAN_UP_S if activity.is_worker_shutdown() else None)
         except asyncio.CancelledError:
             continue  # the worker stops, after the step was cancelled
         if activity.is_worker_shutdown() and not working.done():
@@ -208,7 +207,7 @@ async def _effects_ended(effects: StepEffects) -> None:
     ending = asyncio.create_task(effects.ended())
     while not ending.done():
         try:
-            await asyncio.wait([ending], timeout=GRACE_S if activity.is_worker_shutdown() else None)
+            await asyncio.wait([ending], timeout=CLEAN_UP_S if activity.is_worker_shutdown() else None)
         except asyncio.CancelledError:
             continue  # what has begun is ended
         if activity.is_worker_shutdown() and not ending.done():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from spectra_bot.engine.asking import HANDLERS_S
 from spectra_bot.errors import StoreError
 from spectra_bot.runs import RunStatus
 from spectra_bot.temporal.calls import RunCalls
@@ -12,8 +13,6 @@ from spectra_bot.temporal.messages import Rest
 
 logger = logging.getLogger(__name__)
 
-HANDLERS_S = 5.0
-"""How long a run that rests waits for its handlers' first turn."""
 UNANSWERED_S = 30.0
 """How long a wait goes on where nobody ever said how the run stands: no worker runs, say."""
 FIRST_LOOK_S = 0.01

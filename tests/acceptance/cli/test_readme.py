@@ -28,7 +28,6 @@ from spectra_bot import (
 from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
 from spectra_bot.embedded import LEASE_S
-from spectra_bot.embedded.engine import GRACE_S
 from spectra_bot.embedded.reconciler import PAUSE_S, ROUND_S
 from spectra_bot.engine.execution import MAX_ERROR
 from spectra_bot.engine.time_limit import CLEAN_UP_S
@@ -191,7 +190,7 @@ def test_limits_are_as_the_readme_tells_them() -> None:
     said = " ".join(README.split())
 
     assert f"a lease of {LEASE_S:.0f} seconds" in said
-    assert f"told to stop waits for it for {GRACE_S:.0f} seconds" in said
+    assert f"told to stop waits for it for {CLEAN_UP_S:.0f} seconds" in said
     policy = RetryPolicy()
     assert f"grow from {policy.first_pause.seconds} second to {policy.longest_pause.seconds // 60} minutes" in said
     assert f"has {CLEAN_UP_S:.0f} seconds to clean up" in said
