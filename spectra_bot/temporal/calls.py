@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
@@ -22,6 +22,8 @@ from spectra_bot.clock import to_text
 from spectra_bot.errors import NotRecordedError, RunNotFoundError, StoreError
 from spectra_bot.store import Attempt
 from spectra_bot.temporal.refusals import refused
+
+_Memo = TypeVar("_Memo")
 
 CALL_S = 10.0
 """How long a call may take. A query and an Update need a worker that takes them."""
@@ -82,6 +84,13 @@ class RunCalls:
             raise StoreError(f"run {run_id} could not be changed: {cause}") from error
         except RPCTimeoutOrCancelledError as error:
             raise NotRecordedError(run_id) from error
+
+    async def memo(self, run_id: str, name: str, kind: type[_Memo]) -> _Memo | None:
+        """What was written beside a run when it was started; None where it is another program's."""
+        async with self._translated(run_id):
+            description = await self._handle(run_id).describe(rpc_timeout=timedelta(seconds=CALL_S))
+            found: _Memo | None = await description.memo_value(name, None, type_hint=kind)
+        return found
 
     async def failing(self, run_id: str) -> dict[str, Attempt]:
         """What Temporal says of each activity of a run that has failed and is tried again, by its id."""

@@ -191,8 +191,7 @@ class TemporalEngine:
 
     async def _refuse_another(self, event: e.RunStarted) -> None:
         """Stop at a start whose id is taken by a run of another workflow or with other inputs."""
-        description = await self._client.get_workflow_handle(event.run_id).describe()
-        there: StartMemo | None = await description.memo_value(START_MEMO, None, type_hint=StartMemo)
+        there = await self._calls.memo(event.run_id, START_MEMO, StartMemo)
         if there != StartMemo(workflow=event.workflow, inputs=digest(event.inputs)):
             raise RunExistsError(event.run_id, there.workflow if there else "another program")
 
@@ -209,10 +208,12 @@ class TemporalEngine:
         return await self.wait(started)
 
     async def wait(self, run_id: str, *, over: bool = False) -> RunResult:
-        self._listing.note(run_id, await self._waiting.until_rest(run_id, over=over))
         while True:
-            with contextlib.suppress(StoreError):
+            self._listing.note(run_id, await self._waiting.until_rest(run_id, over=over))
+            try:
                 return await self._result(run_id)
+            except StoreError:  # it went away just now: looking anew takes its time, and gives up in the end
+                logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
 
     # Deciding and steering.
 
