@@ -1,5 +1,6 @@
 """The command line: `spectra-bot`."""
 
+from spectra_bot.cli.process import run
 from spectra_bot.cli.root import main
 
-__all__ = ["main"]
+__all__ = ["main", "run"]

@@ -61,9 +61,6 @@ from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
-LEAVING_S = 0.05
-"""How long the SDK's own threads are given to leave the interpreter. One that is late aborts a process that ends at
-once: https://github.com/temporalio/sdk-python/issues/300"""
 MAX_TRIES = 5
 """How often a change is made again where its run was closed meanwhile, to go on in a new execution say."""
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -128,7 +125,6 @@ class TemporalEngine:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
-        await asyncio.sleep(LEAVING_S)
 
     # Starting and waiting.
 

@@ -17,7 +17,7 @@ from tests.acceptance.cli.terminal import Pseudo
 TIMEOUT_S = 60.0
 _SCRIPT = Path(sys.executable).with_name("spectra-bot")
 PROGRAM: list[str] = (
-    [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-c", "from spectra_bot.cli import main; main()"]
+    [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-c", "from spectra_bot.cli import run; run()"]
 )
 
 
