@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Self
@@ -18,14 +17,12 @@ from temporalio.service import RPCError
 
 from spectra_bot.clock import Clock
 from spectra_bot.engine import asking
-from spectra_bot.engine.proposals import propose_retry, refuse_unstorable, refuse_unstorable_names, the_one_pending
+from spectra_bot.engine.proposals import refuse_unstorable, refuse_unstorable_names, the_one_pending
 from spectra_bot.engine.starting import run_started
 from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.engine.views import checkpoint_of
 from spectra_bot.errors import (
-    NotRecordedError,
     RunExistsError,
-    RunFinishedError,
     RunNotFoundError,
     StoreError,
     UnknownInterruptError,
@@ -33,9 +30,7 @@ from spectra_bot.errors import (
 )
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest, InterruptResponse
 from spectra_bot.json_values import digest, encode
-from spectra_bot.machine import RunState
 from spectra_bot.machine import events as e
-from spectra_bot.policy import judge
 from spectra_bot.runner import Inputs
 from spectra_bot.runs import (
     Checkpoint,
@@ -46,13 +41,13 @@ from spectra_bot.runs import (
     RunSummary,
     RunUpdate,
 )
-from spectra_bot.temporal.calls import RunCalls, RunClosedError
+from spectra_bot.temporal.calls import RunCalls
+from spectra_bot.temporal.changes import Changes
 from spectra_bot.temporal.connection import connect
 from spectra_bot.temporal.listing import Listing
-from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, RunInput, entry_of
+from spectra_bot.temporal.messages import SPECTRA_RUN, Events, RunInput, entry_of
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.record import Record
-from spectra_bot.temporal.run import MAX_LOG_BYTES
 from spectra_bot.temporal.step_activities import run_of
 from spectra_bot.temporal.visibility import MEMO, START_MEMO, Listed, StartMemo, attributes, listed, start_memo
 from spectra_bot.temporal.waiting import Waiting
@@ -61,8 +56,6 @@ from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
-MAX_TRIES = 5
-"""How often a change is made again where its run was closed meanwhile, to go on in a new execution say."""
 MAX_PAYLOAD_BYTES = 256 * 1024
 """The largest stored value; Temporal itself refuses larger payloads, and slows down well before."""
 
@@ -100,12 +93,14 @@ class TemporalEngine:
         self._calls: RunCalls
         self._waiting: Waiting
         self._listing: Listing
+        self._changes: Changes
 
     async def __aenter__(self) -> Self:
         client = self._client = await connect(self._options)
         self._calls = RunCalls(client)
         self._waiting = Waiting(self._calls)
         self._listing = Listing(client, task_queue=self._options.task_queue, clock=self._clock, ask=self._listed)
+        self._changes = Changes(self._calls, self._listing, self._clock, self._begin)
         if self._works:
             worker = make_worker(
                 client,
@@ -219,7 +214,7 @@ class TemporalEngine:
         if not run_id:
             raise UnknownInterruptError(interrupt_id)
         try:
-            stored = await self._answer(run_id, interrupt_id, response.model_copy(update={"request": None}))
+            stored = await self._changes.answer(run_id, interrupt_id, response.model_copy(update={"request": None}))
         except RunNotFoundError as error:
             raise UnknownInterruptError(interrupt_id) from error
         logger.info(
@@ -232,30 +227,6 @@ class TemporalEngine:
             },
         )
         return stored
-
-    async def _answer(self, run_id: str, interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
-        call_id = secrets.token_hex(8)
-        # The same answer is the same Update: one that came to no outcome may be given again, and counts once.
-        update_id = digest([interrupt_id, response.model_dump(mode="json")])
-        for _ in range(MAX_TRIES):
-            with contextlib.suppress(RunClosedError):
-                answered: Answered = await self._calls.change(
-                    run_id,
-                    "answer",
-                    [interrupt_id, response, call_id],
-                    update_id=update_id,
-                    result_type=Answered,
-                )
-                self._listing.note(run_id, answered.seq)
-                if answered.call_id == call_id:
-                    return answered.response
-            # It is over, or was answered so before; the question may have changed since.
-            interrupt = (await self._state(run_id)).interrupts.get(interrupt_id)
-            if interrupt is None:
-                raise UnknownInterruptError(interrupt_id)
-            if interrupt.response is not None:
-                return judge(interrupt, response, self._clock.now())
-        raise NotRecordedError(run_id)
 
     async def resume(self, run_id: str, response: InterruptResponse) -> RunResult:
         refuse_unstorable(response, self._limit)
@@ -271,52 +242,18 @@ class TemporalEngine:
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
         encode(reason, "reason", self._limit)
         refuse_unstorable_names(self._limit, by=by)
-        await self._cancel(run_id, by, reason)
+        await self._changes.cancel(run_id, by, reason)
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
         with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
             async with asyncio.timeout(CLEAN_UP_S):
                 return await self.wait(run_id)
         return await self._result(run_id)
 
-    async def _cancel(self, run_id: str, by: str | None, reason: str) -> None:
-        update_id = secrets.token_hex(16)
-        for _ in range(MAX_TRIES):
-            with contextlib.suppress(RunClosedError):
-                seq = await self._calls.change(run_id, "cancel", [by, reason], update_id=update_id, result_type=int)
-                self._listing.note(run_id, seq)
-                return
-            status = (await self._result(run_id)).status
-            if status.over:
-                raise RunFinishedError(run_id, status, "nothing to cancel")
-        raise NotRecordedError(run_id)
-
     async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
         refuse_unstorable_names(self._limit, by=by)
-        for _ in range(MAX_TRIES):
-            if await self._retried(run_id, from_step, by):
-                logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
-                return await self.wait(run_id)
-        raise NotRecordedError(run_id)
-
-    async def _retried(self, run_id: str, from_step: str | None, by: str | None) -> bool:
-        """Retry a run; False where it was closed, or another retry was first, between our look and our change."""
-        try:
-            seq = await self._calls.change(
-                run_id, "retry", [from_step, by], update_id=secrets.token_hex(16), result_type=int
-            )
-            self._listing.note(run_id, seq)
-        except RunClosedError:
-            events: Events = await self._events(run_id)
-            proposed, _ = propose_retry(from_step, by, self._clock)(_state_of(events))
-            entries: list[Entry] = [*events.entries, *(entry_of(event) for event in proposed)]
-            encode(entries, f"the log of run {run_id}", MAX_LOG_BYTES)
-            try:
-                await self._begin(
-                    Events(shape=events.shape, entries=entries), WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
-                )
-            except WorkflowAlreadyStartedError:
-                return False
-        return True
+        await self._changes.retry(run_id, from_step, by)
+        logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
+        return await self.wait(run_id)
 
     # Looking.
 
@@ -355,28 +292,18 @@ class TemporalEngine:
         return ()
 
     async def history(self, run_id: str) -> Sequence[Checkpoint]:
-        entries = (await self._events(run_id)).entries
+        events: Events = await self._calls.ask(run_id, "events", result_type=Events)
         return [
-            checkpoint_of(seq, entry.kind, to_json(entry.body).decode()) for seq, entry in enumerate(entries, start=1)
+            checkpoint_of(seq, entry.kind, to_json(entry.body).decode())
+            for seq, entry in enumerate(events.entries, start=1)
         ]
 
     async def _result(self, run_id: str) -> RunResult:
         result: RunResult = await self._calls.ask(run_id, "result", result_type=RunResult)
         return result
 
-    async def _events(self, run_id: str) -> Events:
-        events: Events = await self._calls.ask(run_id, "events", result_type=Events)
-        return events
-
-    async def _state(self, run_id: str) -> RunState:
-        return _state_of(await self._events(run_id))
-
     async def _listed(self, run_id: str) -> Listed | None:
         with contextlib.suppress(RunNotFoundError):
             found: Listed = await self._calls.ask(run_id, "listed", result_type=Listed)
             return found
         return None
-
-
-def _state_of(events: Events) -> RunState:
-    return Record(RunInput(shape=events.shape, entries=events.entries, lease_s=0.0, first_turn_s=0.0)).state
