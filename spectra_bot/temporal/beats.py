@@ -46,8 +46,8 @@ async def beating() -> AsyncIterator[Pulse]:
 
     async def beat() -> None:
         while True:
+            await asyncio.sleep(beat_s(timeout.total_seconds()))  # its start was a sign of life
             pulse.beat()
-            await asyncio.sleep(beat_s(timeout.total_seconds()))
 
     task = asyncio.create_task(beat())
     try:

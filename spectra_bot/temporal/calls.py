@@ -11,6 +11,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
+    WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
@@ -84,6 +85,17 @@ class RunCalls:
             raise StoreError(f"run {run_id} could not be changed: {cause}") from error
         except RPCTimeoutOrCancelledError as error:
             raise NotRecordedError(run_id) from error
+
+    async def closed(self, run_id: str) -> None:
+        """Return when a run is closed in Temporal; one call that the server holds, and makes anew where it must.
+
+        Raises:
+            RunNotFoundError: no such run.
+            StoreError: Temporal can't be reached.
+        """
+        with contextlib.suppress(WorkflowFailureError):
+            async with self._translated(run_id):
+                await self._handle(run_id).result()
 
     async def memo(self, run_id: str, name: str, kind: type[_Memo]) -> _Memo | None:
         """What was written beside a run when it was started; None where it is another program's."""

@@ -89,13 +89,14 @@ class HandlerCalls:
         """Give each handler its turn, in order, and let those go on that failed or are still at it."""
         turns: list[asyncio.Task[None]] = []
         try:
-            for name in self.names.get(interrupt_id, ()):
+            names = self.names.get(interrupt_id, ())
+            for name in names:
                 interrupt = self._record.state.interrupts[interrupt_id]
                 if name in interrupt.deliveries or name in interrupt.lost:
                     continue
                 turn = asyncio.create_task(self.hand_over(interrupt_id, name))
                 turns.append(turn)
-                await self._turn_over(turn, (interrupt_id, name))
+                await self._turn_over(turn, (interrupt_id, name), is_last=name == names[-1])
             self._first_turns.add(interrupt_id)
             _raise_what_is_wrong(await asyncio.gather(*turns, return_exceptions=True))
         except asyncio.CancelledError:
@@ -103,9 +104,12 @@ class HandlerCalls:
                 self._let_end(turn, interrupt_id)
             raise
 
-    async def _turn_over(self, turn: asyncio.Task[None], key: tuple[str, str]) -> None:
+    async def _turn_over(self, turn: asyncio.Task[None], key: tuple[str, str], *, is_last: bool) -> None:
         try:
-            await workflow.wait_condition(lambda: turn.done() or key in self.had_turns, timeout=self._first_turn)
+            await workflow.wait_condition(
+                lambda: turn.done() or key in self.had_turns,
+                timeout=None if is_last else self._first_turn,  # nobody comes after the last: a timer less
+            )
         except TimeoutError:
             self.had_turns.add(key)
 

@@ -67,7 +67,7 @@ class SpectraRun:
             store=self._store,
             expire=self._expire,
         )
-        self._shown: Shown | None = None
+        self._shown: Shown = shown_of(self._record.state)  # as it was begun, or as its last execution left it
 
     def make_times(self) -> Clock:
         """The time that this run goes by."""
