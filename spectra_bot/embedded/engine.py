@@ -17,7 +17,7 @@ from spectra_bot.embedded.journal import change, new_run
 from spectra_bot.embedded.outbox import HandlerOutbox
 from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.ownership import Pulse, new_owner
-from spectra_bot.embedded.reconciler import Reconciler
+from spectra_bot.embedded.stored_questions import StoredQuestions
 from spectra_bot.embedded.upkeep import POLL_S, Upkeep
 from spectra_bot.engine.asking import HANDLERS_S
 from spectra_bot.engine.proposals import (
@@ -31,6 +31,7 @@ from spectra_bot.engine.proposals import (
     refuse_unstorable_names,
     the_one_pending,
 )
+from spectra_bot.engine.reconciler import Reconciler
 from spectra_bot.engine.starting import run_started
 from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.engine.views import checkpoint_of, details_of, interrupt_record, result_of
@@ -103,9 +104,8 @@ class EmbeddedEngine:
             committed=self._committed,
         )
         checking = outbox.checking()
-        reconciler = Reconciler(
-            handlers=checking, store=store, clock=clock, look=self._look, tell_lost=self._lose_delivery
-        )
+        questions = StoredQuestions(store=store, clock=clock, look=self._look, tell_lost=self._lose_delivery)
+        reconciler = Reconciler(handlers=checking, questions=questions, clock=clock)
         self._deadlines = Deadlines(
             holdings=self._holdings,
             store=store,

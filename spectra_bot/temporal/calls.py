@@ -86,6 +86,20 @@ class RunCalls:
         except RPCTimeoutOrCancelledError as error:
             raise NotRecordedError(run_id) from error
 
+    async def tell(self, run_id: str, signal: str, *args: object) -> bool:
+        """Have a run hear of something; it is durable by then. False where the run is closed.
+
+        Raises:
+            RunNotFoundError: no such run.
+            StoreError: Temporal can't be reached.
+        """
+        try:
+            async with self._translated(run_id):
+                await self._handle(run_id).signal(signal, args=args, rpc_timeout=timedelta(seconds=CALL_S))
+        except RunClosedError:
+            return False
+        return True
+
     async def closed(self, run_id: str) -> None:
         """Return when a run is closed in Temporal; one call that the server holds, and makes anew where it must.
 

@@ -47,6 +47,7 @@ from spectra_bot.temporal.connection import connect
 from spectra_bot.temporal.listing import Listing
 from spectra_bot.temporal.messages import SPECTRA_RUN, Events, RunInput, entry_of
 from spectra_bot.temporal.options import TemporalOptions
+from spectra_bot.temporal.reconciling import OpenQuestions, ReconcilerActivity, ensure_reconciler
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.step_activities import run_of
 from spectra_bot.temporal.visibility import MEMO, START_MEMO, Listed, StartMemo, attributes, listed, start_memo
@@ -102,9 +103,12 @@ class TemporalEngine:
         self._listing = Listing(client, task_queue=self._options.task_queue, clock=self._clock, ask=self._listed)
         self._changes = Changes(self._calls, self._listing, self._clock, self._begin)
         if self._works:
+            queue = self._options.task_queue
+            questions = OpenQuestions(client, self._calls, task_queue=queue)
+            reconciler = ReconcilerActivity(self._handlers, questions=questions, clock=self._clock)
             worker = make_worker(
                 client,
-                task_queue=self._options.task_queue,
+                task_queue=queue,
                 workflows=self.workflows,
                 handlers=self._handlers,
                 clock=self._clock,
@@ -114,8 +118,11 @@ class TemporalEngine:
                 ended=self._waiting.activity_ended,
                 answer=self.answer,
                 look=self.get_interrupt,
+                reconciler=reconciler,
             )
             await self._stack.enter_async_context(worker)
+            if reconciler.can_look:
+                await ensure_reconciler(client, task_queue=queue, lease_s=self._lease_s)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

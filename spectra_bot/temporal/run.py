@@ -6,12 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import JsonValue
 from pydantic_core import to_json
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from spectra_bot.clock import Clock
-from spectra_bot.engine.proposals import Propose, propose_answer, propose_cancel, propose_expiry, propose_retry
+from spectra_bot.engine.proposals import (
+    Propose,
+    propose_answer,
+    propose_cancel,
+    propose_expiry,
+    propose_loss,
+    propose_retry,
+)
+from spectra_bot.engine.reconciler import Standing, standing_of
 from spectra_bot.engine.views import details_of, interrupt_record, result_of
 from spectra_bot.errors import SpectraError, UnknownInterruptError
 from spectra_bot.interrupts import InterruptResponse
@@ -149,6 +158,13 @@ class SpectraRun:
         """A handler has failed for the first time, so the next one is asked beside it."""
         self._commands.handlers.had_turns.add((interrupt_id, handler))
 
+    @workflow.signal
+    def lost(self, interrupt_id: str, handler: str, receipt: Mapping[str, JsonValue]) -> None:
+        """What a handler delivered is gone."""
+        if interrupt_id in self._record.state.interrupts:
+            events, _ = propose_loss(interrupt_id, handler, receipt, self.times)(self._record.state)
+            self._store(events)
+
     # Looking.
 
     @workflow.query
@@ -191,6 +207,12 @@ class SpectraRun:
         if interrupt_id not in self._record.state.interrupts:
             return None
         return interrupt_record(self._record.state, interrupt_id, self._commands.handlers.attempts(failing))
+
+    @workflow.query
+    def standing(self, interrupt_id: str) -> Standing | None:
+        """What stands of a question; None where it is over."""
+        interrupt = self._record.state.interrupts.get(interrupt_id)
+        return standing_of(interrupt) if interrupt is not None else None
 
     @workflow.query
     def events(self) -> Events:

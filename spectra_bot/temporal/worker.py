@@ -13,6 +13,7 @@ from spectra_bot.interrupts import IInterruptHandler, handler_name
 from spectra_bot.runs import RunUpdate
 from spectra_bot.temporal.beats import beat_s
 from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, Look
+from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconciler
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.step_activities import StepActivities
 from spectra_bot.workflow import Workflow
@@ -36,6 +37,7 @@ def make_worker(
     ended: Callable[[str], None],
     answer: Answer,
     look: Look,
+    reconciler: ReconcilerActivity,
 ) -> Worker:
     """A worker for these workflows and handlers."""
     named = {handler_name(handler): handler for handler in handlers}
@@ -60,8 +62,16 @@ def make_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[SpectraRun],
-        activities=[steps.step, steps.when, steps.back, asking.deliver, asking.settle, asking.conclude],
+        workflows=[SpectraRun, SpectraReconciler],
+        activities=[
+            steps.step,
+            steps.when,
+            steps.back,
+            asking.deliver,
+            asking.settle,
+            asking.conclude,
+            reconciler.reconcile,
+        ],
         # No user's code runs in a workflow, so there is nothing that a sandbox would keep from the clock.
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=MAX_ACTIVITIES,

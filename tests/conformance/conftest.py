@@ -25,6 +25,12 @@ class OpenRunner(Protocol):
     async def __call__(self, *workflows: Workflow, handlers: list[IInterruptHandler] = ...) -> WorkflowRunner: ...
 
 
+class MakeRunner(Protocol):
+    """Makes a runner on the test's one database, to be opened."""
+
+    def __call__(self, *workflows: Workflow, handlers: list[IInterruptHandler] = ...) -> WorkflowRunner: ...
+
+
 @pytest.fixture(scope="session")
 def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
     with a_temporal(tmp_path_factory.mktemp("temporal")) as server:
@@ -60,11 +66,18 @@ def place(
 
 
 @pytest.fixture
-async def open_runner(place: dict[str, Any], clock: ManualClock) -> AsyncIterator[OpenRunner]:
+def make_runner(place: dict[str, Any], clock: ManualClock) -> MakeRunner:
+    def made(*workflows: Workflow, handlers: list[IInterruptHandler] | None = None) -> WorkflowRunner:
+        return WorkflowRunner(workflows=workflows, handlers=handlers or [], clock=clock, **place)
+
+    return made
+
+
+@pytest.fixture
+async def open_runner(make_runner: MakeRunner) -> AsyncIterator[OpenRunner]:
     async with AsyncExitStack() as stack:
 
         async def opened(*workflows: Workflow, handlers: list[IInterruptHandler] | None = None) -> WorkflowRunner:
-            runner = WorkflowRunner(workflows=workflows, handlers=handlers or [], clock=clock, **place)
-            return await stack.enter_async_context(runner)
+            return await stack.enter_async_context(make_runner(*workflows, handlers=handlers or []))
 
         yield opened

@@ -77,10 +77,12 @@ def runner_on(
     return WorkflowRunner(workflows=[workflow or asking()], database=database, handlers=handlers, clock=clock)
 
 
-async def pass_time(clock: ManualClock, runner: WorkflowRunner, until: Callable[[], bool]) -> None:
-    """Move the clock by seconds, and let the engine follow, until something is so."""
+async def pass_time(
+    clock: ManualClock, runner: WorkflowRunner, until: Callable[[], bool], step: timedelta = timedelta(seconds=1)
+) -> None:
+    """Move the clock by small steps, and let the engine follow, until something is so."""
     async with asyncio.timeout(20):
         while not until():
-            clock.advance(timedelta(seconds=1))
+            clock.advance(step)
             for _ in range(5):
                 await runner.list_runs(limit=1)

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spectra_bot import (
-    RunStatus,
-)
-from spectra_bot.embedded import reconciler
+from spectra_bot.engine import reconciler
 from spectra_bot.testing.clock import ManualClock
 from tests.integration.board import Board, SlowDownError, asking, pass_time, runner_on
 
@@ -24,24 +21,6 @@ def clock() -> ManualClock:
 @pytest.fixture
 def database(tmp_path: Path) -> str:
     return str(tmp_path / "spectra.db")
-
-
-async def test_question_that_was_taken_away_is_delivered_anew(database: str, clock: ManualClock) -> None:
-    board = Board(clock)
-    async with runner_on(database, clock, board) as runner:
-        asked = await runner.run("asking")
-        board.torn.add(1)
-
-        await pass_time(clock, runner, lambda: len(board.pinned) == 2)
-
-        await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
-        await pass_time(clock, runner, lambda: bool(board.settled))
-        [record] = (await runner.get(asked.run_id)).interrupts
-        told = [checkpoint.event for checkpoint in await runner.history(asked.run_id)]
-    assert board.again == [{"pin": 1}]
-    assert board.settled == [{"pin": 2}]
-    assert (record.deliveries[0].lost, record.deliveries[0].attempts) == (1, 2)
-    assert told.count("DeliveryLost") == 1
 
 
 async def test_question_is_looked_at_once_a_round_and_never_two_in_one_second(
@@ -57,20 +36,6 @@ async def test_question_is_looked_at_once_a_round_and_never_two_in_one_second(
     gaps = [later - earlier for earlier, later in zip(board.looks, board.looks[1:], strict=False)]
     assert min(gaps) >= reconciler.PAUSE_S
     assert board.looks[3] - board.looks[0] >= reconciler.ROUND_S - reconciler.PAUSE_S
-
-
-async def test_question_that_is_over_is_not_looked_at(database: str, clock: ManualClock) -> None:
-    board = Board(clock)
-    async with runner_on(database, clock, board) as runner:
-        over = await runner.run("asking")
-        await runner.resume(over.run_id, over.pending[0].answer("approve"))
-        before = len(board.looks)
-        board.torn.add(1)
-        await runner.run("asking")
-
-        await pass_time(clock, runner, lambda: len(board.looks) > before + 1)
-
-    assert board.pinned == ["Ship it?", "Ship it?"]
 
 
 async def test_question_that_is_answered_before_its_turn_is_not_looked_at(database: str, clock: ManualClock) -> None:
@@ -125,30 +90,6 @@ async def test_look_at_what_was_delivered_anew_meanwhile_loses_nothing(
     assert "background work failed" not in caplog.messages
 
 
-async def test_look_that_ends_after_the_answer_brings_nothing_back(database: str, clock: ManualClock) -> None:
-    board = Board(clock)
-    looking, answered = asyncio.Event(), asyncio.Event()
-
-    async def look() -> None:
-        looking.set()
-        await answered.wait()
-
-    board.look = look
-    async with runner_on(database, clock, board) as runner:
-        asked = await runner.run("asking")
-        board.torn.add(1)
-        await pass_time(clock, runner, looking.is_set)
-        done = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
-        answered.set()
-
-        await pass_time(clock, runner, lambda: bool(board.settled))
-
-        told = [checkpoint.event for checkpoint in await runner.history(asked.run_id)]
-    assert done.status is RunStatus.COMPLETED
-    assert board.pinned == ["Ship it?"]
-    assert "DeliveryLost" not in told
-
-
 async def test_look_that_fails_is_shown_until_one_succeeds(database: str, clock: ManualClock) -> None:
     board = Board(clock)
     board.problem = OSError("the door is locked")
@@ -177,17 +118,3 @@ async def test_look_waits_as_long_as_it_was_asked_to(database: str, clock: Manua
         await pass_time(clock, runner, lambda: len(board.looks) >= 2)
 
     assert board.looks[1] - board.looks[0] >= SlowDownError.retry_after_s
-
-
-async def test_process_that_stops_does_not_wait_for_a_look(database: str, clock: ManualClock) -> None:
-    board = Board(clock)
-    looking = asyncio.Event()
-
-    async def look() -> None:
-        looking.set()
-        await asyncio.Event().wait()
-
-    board.look = look
-    async with asyncio.timeout(10), runner_on(database, clock, board) as runner:
-        await runner.run("asking")
-        await pass_time(clock, runner, looking.is_set)

@@ -15,10 +15,11 @@ from spectra_bot import (
     InterruptStatus,
     RunStatus,
 )
-from spectra_bot.embedded import reconciler
 from spectra_bot.embedded.journal import read_shape, replay
 from spectra_bot.embedded.outbox import HandlerOutbox
 from spectra_bot.embedded.owned_run import OwnedRun
+from spectra_bot.embedded.stored_questions import StoredQuestions
+from spectra_bot.engine import reconciler
 from spectra_bot.machine import Command, Deliver, Redeliver, RunState
 from spectra_bot.store import SqliteStore
 from spectra_bot.testing.clock import ManualClock
@@ -227,9 +228,8 @@ async def test_question_that_the_run_in_memory_does_not_know_is_left_to_who_has_
         async def tell_lost(*_: object) -> bool:
             raise AssertionError("nothing is known to be lost")
 
-        made = reconciler.Reconciler(
-            handlers={"board": board}, store=store, clock=clock, look=look, tell_lost=tell_lost
-        )
+        questions = StoredQuestions(store=store, clock=clock, look=look, tell_lost=tell_lost)
+        made = reconciler.Reconciler(handlers={"board": board}, questions=questions, clock=clock)
         rounds = asyncio.create_task(made.run())
         async with asyncio.timeout(20):
             while len(looked) < 2 and not rounds.done():

@@ -28,8 +28,8 @@ from spectra_bot import (
 from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
 from spectra_bot.embedded import LEASE_S
-from spectra_bot.embedded.reconciler import PAUSE_S, ROUND_S
 from spectra_bot.engine.execution import MAX_ERROR
+from spectra_bot.engine.reconciler import PAUSE_S, ROUND_S
 from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.interrupts import MAX_OPTIONS
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES

@@ -19,9 +19,9 @@ from spectra_bot import retry_policy as retry_policy_module
 from spectra_bot.embedded import engine as engine_module
 from spectra_bot.embedded import holdings as holdings_module
 from spectra_bot.embedded import outbox as outbox_module
-from spectra_bot.embedded import reconciler as reconciler_module
 from spectra_bot.embedded import upkeep as upkeep_module
 from spectra_bot.engine import ids as ids_module
+from spectra_bot.engine import reconciler as reconciler_module
 from spectra_bot.machine import RunState
 from spectra_bot.store import Owner
 from tests.chaos.simulation.database import SimulatedStore, copy_template
