@@ -55,7 +55,7 @@ class Waiting:
             changed.set()
 
     async def _rested(self, run_id: str, changed: asyncio.Event, *, over: bool) -> int:
-        pause = FIRST_LOOK_S
+        pause = first = MAX_LOOK_S if over else FIRST_LOOK_S  # of its end Temporal tells by itself
         asking_since: float | None = None
         gives_up_at: float | None = _now() + UNANSWERED_S
         while True:
@@ -72,7 +72,7 @@ class Waiting:
                     asking_since = None
             try:
                 await asyncio.wait_for(changed.wait(), pause)
-                pause = FIRST_LOOK_S
+                pause = first
             except TimeoutError:
                 pause = min(pause * 2, MAX_LOOK_S)
 
