@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import sys
 import tempfile
@@ -103,9 +104,14 @@ async def weight(client: Client, run_id: str) -> str:
     return f"{info.history_length} events, {info.history_size_bytes:,} bytes"
 
 
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.asynccontextmanager
-async def workers(count: int, address: str, queue: str, port: int, kind: str) -> AsyncIterator[None]:
-    """So many worker processes, until the block ends."""
+async def workers(count: int, address: str, queue: str, port: int, kind: str) -> AsyncIterator[Callable[[], float]]:
+    """So many worker processes, until the block ends; yields what tells the seconds of CPU that they took."""
     command = [sys.executable, "-m", "tests.bench.temporal.worker", address, queue, str(port), kind]
     started: list[Process] = []
     try:
@@ -114,7 +120,7 @@ async def workers(count: int, address: str, queue: str, port: int, kind: str) ->
         for process in started:
             assert process.stdout is not None
             assert await process.stdout.readline() == b"ready\n"
-        yield
+        yield lambda: sum(_cpu_s(process.pid) for process in started)
     finally:
         for process in started:
             assert process.stdin is not None
@@ -131,18 +137,21 @@ async def compare(address: str, count: int, at_once: int, seconds: float, rounds
     lone_theirs, lone_own = Measured(), Measured()
     options = TemporalOptions(address=address, task_queue=queue)
     async with (
-        workers(count, address, queue, inbox.port, "ours"),
-        workers(count, address, bare_queue, inbox.port, "bare"),
+        workers(count, address, queue, inbox.port, "ours") as own_cpu,
+        workers(count, address, bare_queue, inbox.port, "bare") as bare_cpu,
         WorkflowRunner(workflows=[approval()], temporal=options, recover=False) as runner,
     ):
         one, other = bare(client, bare_queue, inbox), ours(runner, inbox)
         await measure(one, at_once, 1.0, Measured())
         await measure(other, at_once, 1.0, Measured())
+        before = own_cpu(), bare_cpu()
         for _ in range(rounds):
             await measure(one, at_once, seconds, theirs)
             await measure(other, at_once, seconds, own)
             await measure(one, 1, seconds / 3, lone_theirs)
             await measure(other, 1, seconds / 3, lone_own)
+        own_ms = (own_cpu() - before[0]) * 1000 / len(own.resumes + lone_own.resumes)
+        bare_ms = (bare_cpu() - before[1]) * 1000 / len(theirs.resumes + lone_theirs.resumes)
         size, bare_size = [await weight(client, one.last_run) for one in (own, theirs)]
     ratio = median(mine / bares for mine, bares in zip(own.rates, theirs.rates, strict=True))
     lone = median(mine / bares for mine, bares in zip(lone_own.rates, lone_theirs.rates, strict=True))
@@ -153,6 +162,7 @@ async def compare(address: str, count: int, at_once: int, seconds: float, rounds
         f"  one run at a time: {lone:.2f}; resume of the bare one {in_words(lone_theirs.resumes)}",
         f"                           resume of ours         {in_words(lone_own.resumes)}",
         f"  history of an approval: bare {bare_size}; ours {size}",
+        f"  CPU of the workers, an approval: bare {bare_ms:.0f} ms; ours {own_ms:.0f} ms",
     )
 
 
