@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from temporalio import activity, workflow
 
 from spectra_bot import Delivered, InterruptRequest, InterruptResponse, RunResult, StepContext, Workflow
-from tests.bench.temporal.post import Sender
 
 PLAN = {"service": "web", "changes": ["replicas: 2 -> 3", "image: 1.4.1 -> 1.4.2"]}
 REASON = "Deployment plan requires approval"
@@ -17,15 +17,18 @@ TIMEOUT = timedelta(days=30)
 LEASE = timedelta(seconds=6)
 BARE = "BareApproval"
 
+Tell = Callable[[str, str], None]
+"""Told the run and the interrupt of each question that is delivered."""
+
 
 class Desk:
     """A handler that delivers at once, as Slack does, and tells the driver so."""
 
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
 
     async def handle(self, request: InterruptRequest) -> Delivered:
-        self._sender.tell(request.run_id, request.id)
+        self._tell(request.run_id, request.id)
         return Delivered({"channel": "C0123456789", "ts": request.id})
 
     async def settle(self, request: InterruptRequest, response: InterruptResponse, receipt: object) -> None: ...
@@ -59,8 +62,8 @@ def approval() -> Workflow:
 class BareActivities:
     """The same work: what a step or a handler does there is an activity here, with the same values."""
 
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
 
     @activity.defn(name="bare.plan")
     async def plan(self) -> dict[str, Any]:
@@ -73,7 +76,7 @@ class BareActivities:
     @activity.defn(name="bare.deliver")
     async def deliver(self, question: dict[str, Any]) -> dict[str, Any]:
         run_id = activity.info().workflow_id or ""
-        self._sender.tell(run_id, run_id)
+        self._tell(run_id, run_id)
         return {"channel": "C0123456789", "ts": run_id}
 
     @activity.defn(name="bare.answered")

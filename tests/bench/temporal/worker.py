@@ -21,11 +21,11 @@ async def work(address: str, queue: str, port: int, kind: str) -> None:
     sender = Sender(port)
     if kind == "ours":
         options = TemporalOptions(address=address, task_queue=queue)
-        async with WorkflowRunner(workflows=[approval()], temporal=options, handlers=[Desk(sender)]):
+        async with WorkflowRunner(workflows=[approval()], temporal=options, handlers=[Desk(sender.tell)]):
             await _until_closed()
         return
     client = await Client.connect(address, data_converter=pydantic_data_converter)
-    act = BareActivities(sender)
+    act = BareActivities(sender.tell)
     async with Worker(
         client,
         task_queue=queue,
