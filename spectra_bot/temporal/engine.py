@@ -100,7 +100,13 @@ class TemporalEngine:
         client = self._client = await connect(self._options)
         self._calls = RunCalls(client)
         self._waiting = Waiting(self._calls)
-        self._listing = Listing(client, task_queue=self._options.task_queue, clock=self._clock, ask=self._listed)
+        self._listing = Listing(
+            client,
+            task_queue=self._options.task_queue,
+            clock=self._clock,
+            ask=self._listed,
+            questions=self._questions,
+        )
         self._changes = Changes(self._calls, self._listing, self._clock, self._begin)
         if self._works:
             queue = self._options.task_queue
@@ -314,3 +320,11 @@ class TemporalEngine:
             found: Listed = await self._calls.ask(run_id, "listed", result_type=Listed)
             return found
         return None
+
+    async def _questions(self, run_id: str) -> Sequence[InterruptRequest]:
+        with contextlib.suppress(RunNotFoundError):
+            found: Sequence[InterruptRequest] = await self._calls.ask(
+                run_id, "questions", result_type=Sequence[InterruptRequest]
+            )
+            return found
+        return ()

@@ -23,15 +23,23 @@ class Listing:
 
     Args:
         ask: how a run would be listed now.
+        questions: what a run asks, where that is too large to be listed.
     """
 
     def __init__(
-        self, client: Client, *, task_queue: str, clock: Clock, ask: Callable[[str], Awaitable[Listed | None]]
+        self,
+        client: Client,
+        *,
+        task_queue: str,
+        clock: Clock,
+        ask: Callable[[str], Awaitable[Listed | None]],
+        questions: Callable[[str], Awaitable[Sequence[InterruptRequest]]],
     ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._clock = clock
         self._ask = ask
+        self._ask_questions = questions
         self._recent: dict[str, tuple[int, float]] = {}
 
     def note(self, run_id: str, seq: int) -> None:
@@ -60,10 +68,7 @@ class Listing:
         return sorted(requests, key=_asked_at)[:limit]
 
     async def _questions(self, one: Listed) -> Sequence[InterruptRequest]:
-        if one.pending is not None:
-            return one.pending
-        now = await self._ask(one.summary.run_id)
-        return now.pending or () if now is not None else ()
+        return one.pending if one.pending is not None else await self._ask_questions(one.summary.run_id)
 
     async def _read(
         self,

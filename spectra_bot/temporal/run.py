@@ -23,7 +23,7 @@ from spectra_bot.engine.proposals import (
 from spectra_bot.engine.reconciler import Standing, standing_of
 from spectra_bot.engine.views import details_of, interrupt_record, result_of
 from spectra_bot.errors import SpectraError, UnknownInterruptError
-from spectra_bot.interrupts import InterruptResponse
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.machine import events as e
 from spectra_bot.runs import InterruptRecord, RunDetails, RunResult, RunStatus
 from spectra_bot.store import Attempt
@@ -193,6 +193,11 @@ class SpectraRun:
         return listed(self._record.state, len(self._record.entries))
 
     @workflow.query
+    @workflow.query
+    def questions(self) -> Sequence[InterruptRequest]:
+        """What waits for an answer, however large it is."""
+        return [interrupt.request for interrupt in self._record.state.pending()]
+
     def details(self, failing: Mapping[str, Attempt]) -> RunDetails:
         """The run with its steps and interrupts.
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from spectra_bot import HumanGateStep, RunStatus, StepContext, TemporalOptions, Workflow, WorkflowRunner
+from spectra_bot import (
+    HumanGateStep,
+    InterruptRequest,
+    RunStatus,
+    StepContext,
+    TemporalOptions,
+    Workflow,
+    WorkflowRunner,
+)
+from spectra_bot.temporal.visibility import MAX_QUESTIONS_BYTES
 from tests.temporal_server import TemporalServer
 
 TIMEOUT_S = 60
@@ -37,3 +46,21 @@ async def test_question_is_found_behind_newer_runs_that_ask_nothing(temporal: Te
 
     assert [request.id for request in found] == [asked.pending[0].id]
     assert [run.workflow for run in running] == ["busy", "busy"]
+
+
+async def test_question_that_is_too_large_to_stand_beside_its_run_is_listed(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("asking")
+
+    @workflow.step
+    async def ask(ctx: StepContext) -> None:
+        await ctx.interrupt(InterruptRequest(reason="Fine?", data={"plan": "x" * 2 * MAX_QUESTIONS_BYTES}))
+
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        asked = await bot.run("asking")
+        listed = await bot.list_pending()
+
+    assert tuple(listed) == asked.pending
+    assert len(listed) == 1
