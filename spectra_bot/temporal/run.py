@@ -76,6 +76,8 @@ class SpectraRun:
             store=self._store,
             expire=self._expire,
         )
+        self._is_too_large = False
+        """Temporal would not take its log as the beginning of a new execution."""
         self._shown: Shown = shown_of(self._record.state)  # as it was begun, or as its last execution left it
 
     def make_times(self) -> Clock:
@@ -260,7 +262,7 @@ class SpectraRun:
     def _needs_renewal(self) -> bool:
         """Its history in Temporal is so long that it should go on in a new one, and it can, or must stop to."""
         info = workflow.info()
-        if not info.is_continue_as_new_suggested():
+        if self._is_too_large or not info.is_continue_as_new_suggested():
             return False
         must_stop = info.get_current_history_length() > MAX_HISTORY and not self._commands.drains
         return must_stop or self._commands.can_be_renewed
@@ -285,6 +287,10 @@ class SpectraRun:
         )
         if len(to_json(given.entries)) <= MAX_LOG_BYTES:
             workflow.continue_as_new(given)
+        # It goes on here, for as long as Temporal lets it.
+        self._is_too_large = True
+        self._commands.drains = False
+        self._commands.reconcile()
 
     def _is_done(self) -> bool:
         return self._record.state.status.over and not self._commands.is_busy

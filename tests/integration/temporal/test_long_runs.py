@@ -117,3 +117,33 @@ async def test_deadline_is_kept_over_it(temporal: TemporalServer, task_queue: st
     assert resting.status is RunStatus.INTERRUPTED
     assert renewed > 1
     assert done.outputs == {"ask": True, "work": 12}
+
+
+@pytest.mark.parametrize("must_stop", [False, True])
+async def test_run_whose_log_is_too_large_for_another_goes_on_in_its_own(
+    temporal: TemporalServer, task_queue: str, monkeypatch: pytest.MonkeyPatch, must_stop: bool
+) -> None:
+    if must_stop:
+        monkeypatch.setattr("spectra_bot.temporal.run.MAX_HISTORY", SUGGESTED)
+    workflow = Workflow("large")
+
+    async def large(ctx: StepContext) -> str:
+        return str(await ctx.once("effect", lambda: "x" * 100_000))
+
+    for number in range(9):
+        workflow.add(f"part-{number}", large, after=())
+
+    async def small(ctx: StepContext) -> int:
+        return ctx.visit
+
+    for number in range(12):
+        workflow.add(f"small-{number}", small)
+    workflow.add("gate", HumanGateStep("Enough?"))
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(60), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        asked = await bot.run("large", run_id=task_queue)
+        done = await bot.resume(task_queue, asked.pending[0].answer("approve"))
+
+    assert done.status is RunStatus.COMPLETED
+    assert await executions(temporal, task_queue) == 1
