@@ -143,6 +143,19 @@ async def check_queue(settings: Settings, url: SecretStr) -> tuple[bool, str]:
         return False, str(error)
 
 
+async def check_place(url: SecretStr) -> tuple[bool, str]:
+    """What the place for large payloads says: whether it is fine, and in words."""
+    try:
+        from spectra_bot.temporal.place import Place  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        return False, f"{error}: pip install 'spectra-bot[temporal]'"
+    try:
+        async with await Place.open(url.get_secret_value()) as place:
+            return True, await place.check()
+    except SpectraError as error:
+        return False, str(error)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """What `serve` runs: a runner that carries everything on, with Slack, a queue or both in front of it."""

@@ -31,6 +31,7 @@ SpectraError
 ├── StepTimedOutError           a step ran for longer than its timeout; a TimeoutError too
 ├── StoreError                  the database can't be used, or refused a change
 │   ├── LeaseLostError          another process owns the run now
+│   ├── PlaceError              the place of large payloads can't be used, or what lies there is missing or altered
 │   └── NotRecordedError        nothing says that the change is stored; the same again is safe
 ├── SettingsError               a setting is missing or can't be used; stands in settings.py
 └── ReleaseError                the demo's folders can't be released as they are; stands in demo/folders.py
@@ -94,10 +95,11 @@ class InvalidJsonError(SpectraError):
 class PayloadTooLargeError(SpectraError):
     """A value past the size limit."""
 
-    def __init__(self, name: str, size: int, limit: int) -> None:
-        self.name, self.size, self.limit = name, size, limit
+    def __init__(self, name: str, size: int, limit: int, lifted_by: str | None = None) -> None:
+        self.name, self.size, self.limit, self.lifted_by = name, size, int(limit), lifted_by
+        lift = f", or set {lifted_by}, which lifts the limit" if lifted_by else ""
         super().__init__(
-            f"{name} is {size:,} bytes and the limit is {limit:,}; keep the value elsewhere and pass its address"
+            f"{name} is {size:,} bytes and the limit is {limit:,}; keep the value elsewhere and pass its address{lift}"
         )
 
 
@@ -302,14 +304,17 @@ class LeaseLostError(StoreError):
         super().__init__(f"run {run_id} is owned by another process now")
 
 
+class PlaceError(StoreError):
+    """The place of large payloads can't be used, or what lies there is missing or altered."""
+
+
 class NotRecordedError(StoreError):
     """No worker took the change in time, so nobody knows yet whether it will be stored."""
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, why: str = "no worker took it; see that one runs") -> None:
         self.run_id = run_id
         super().__init__(
-            f"run {run_id}: this is not recorded yet, because no worker took it; see that one runs, then do the same "
-            "again: it counts once"
+            f"run {run_id}: this is not recorded yet, because {why}, then do the same again: it counts once"
         )
 
 

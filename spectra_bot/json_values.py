@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
@@ -17,6 +17,17 @@ from spectra_bot.errors import InvalidJsonError, PayloadTooLargeError
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 """The default limit of one stored value; the engine applies the runner's own."""
 _Json = TypeVar("_Json", bound=JsonValue)
+
+
+class LiftableLimit(int):
+    """A size limit that a setting lifts: who hits it is told which."""
+
+    lifted_by: str
+
+    def __new__(cls, size: int, lifted_by: str) -> Self:
+        limit = super().__new__(cls, size)
+        limit.lifted_by = lifted_by
+        return limit
 
 
 def encode(value: object, name: str, limit: int | None = None) -> bytes:
@@ -30,9 +41,19 @@ def encode(value: object, name: str, limit: int | None = None) -> bytes:
         text = to_json(value)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise InvalidJsonError(*_culprit(value, name, error)) from error
-    if limit is not None and len(text) > limit:
-        raise PayloadTooLargeError(name, len(text), limit)
+    if limit is not None:
+        refuse_too_large(name, len(text), limit)
     return text
+
+
+def refuse_too_large(name: str, size: int, limit: int) -> None:
+    """Stop at a value past a limit.
+
+    Raises:
+        PayloadTooLargeError: with the name, the size and the limit, and the setting that lifts it.
+    """
+    if size > limit:
+        raise PayloadTooLargeError(name, size, limit, limit.lifted_by if isinstance(limit, LiftableLimit) else None)
 
 
 def to_json_value(value: object, name: str, limit: int | None = None) -> JsonValue:

@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """The namespace there."""
     temporal_task_queue: str = "spectra"
     """The bots that share it share their runs."""
+    temporal_payloads: SecretStr | None = None
+    """A place for payloads above 256 KiB, as an fsspec URL that all bots share: file:///srv/spectra, s3://bucket/prefix."""
     temporal_tls: bool = Field(default=False, validation_alias="TEMPORAL_TLS")
     """Speak TLS with Temporal; an API key or a certificate implies it."""
     temporal_api_key: SecretStr | None = Field(default=None, validation_alias="TEMPORAL_API_KEY")
@@ -167,6 +169,7 @@ class Settings(BaseSettings):
             namespace=self.temporal_namespace,
             task_queue=self.temporal_task_queue,
             tls=self.temporal_tls or self.temporal_api_key is not None,
+            payloads=_value(self.temporal_payloads) if self.temporal_payloads is not None else None,
             api_key=_value(self.temporal_api_key) if self.temporal_api_key is not None else None,
             server_ca=_content("TEMPORAL_TLS_SERVER_CA_CERT_PATH", self.temporal_server_ca),
             client_cert=_content("TEMPORAL_TLS_CLIENT_CERT_PATH", self.temporal_client_cert),

@@ -131,10 +131,11 @@ class WorkflowRunner:
         try:
             from spectra_bot.temporal.engine import TemporalEngine  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "temporalio":
+            package = (error.name or "").partition(".")[0]
+            if package not in ("temporalio", "fsspec"):
                 raise
             raise DefinitionError(
-                "to run on Temporal the package temporalio is needed: pip install 'spectra-bot[temporal]'"
+                f"to run on Temporal the package {package} is needed: pip install 'spectra-bot[temporal]'"
             ) from error
         return TemporalEngine(
             workflows=self._workflows,
@@ -278,9 +279,10 @@ class WorkflowRunnerBuilder:
         task_queue: str = "spectra",
         tls: bool = False,
         api_key: str | None = None,
+        payloads: str | None = None,
     ) -> Self:
         self._temporal = TemporalOptions(
-            address=address, namespace=namespace, task_queue=task_queue, tls=tls, api_key=api_key
+            address=address, namespace=namespace, task_queue=task_queue, tls=tls, api_key=api_key, payloads=payloads
         )
         return self
 

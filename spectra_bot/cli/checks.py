@@ -1,4 +1,4 @@
-"""What `doctor` looks at: each check gives one finding, and no check changes anything."""
+"""What `doctor` looks at: each check gives one finding, and none leaves anything changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 import spectra_bot
 from spectra_bot import app
-from spectra_bot.errors import SpectraError
+from spectra_bot.errors import DefinitionError, PlaceError, SpectraError
 from spectra_bot.loading import load_workflows
 from spectra_bot.settings import Settings
 from spectra_bot.store import find_damage
@@ -55,6 +55,8 @@ async def findings(settings: Settings, *, bad_settings: Sequence[str] = ()) -> l
         bad_settings: what can't be used of the environment, so that `settings` has defaults instead.
     """
     found = [*_settings(bad_settings), await _runs(settings), *_workflows(settings.workflows), _installation()]
+    if settings.engine == "temporal":
+        found.append(await _place(settings))
     found += await _slack(settings)
     found.append(await _queue(settings))
     return found
@@ -118,9 +120,17 @@ async def _runs(settings: Settings) -> Finding:
         async with app.make_runner(settings.db, temporal=settings.temporal(), read_only=True) as runner:
             waiting = len(await runner.list_pending(limit=1000))
     except SpectraError as error:
-        return _problem("temporal", f"{error}; see TEMPORAL_ADDRESS and its neighbours")
+        advice = "" if isinstance(error, DefinitionError | PlaceError) else "; see TEMPORAL_ADDRESS and its neighbours"
+        return _problem("temporal", f"{error}{advice}")
     where = f"{settings.temporal_address}, namespace {settings.temporal_namespace}"
     return _ok("temporal", f"{where} lets us in; questions that wait: {waiting}")
+
+
+async def _place(settings: Settings) -> Finding:
+    if settings.temporal_payloads is None:
+        return _off("payloads", "SPECTRA_TEMPORAL_PAYLOADS is not set, so values above 256 KiB are refused")
+    is_fine, said = await app.check_place(settings.temporal_payloads)
+    return _ok("payloads", said) if is_fine else _problem("payloads", said)
 
 
 def _absent(place: Path) -> Finding | None:

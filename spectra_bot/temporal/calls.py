@@ -20,7 +20,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from spectra_bot.clock import to_text
-from spectra_bot.errors import NotRecordedError, RunNotFoundError, StoreError
+from spectra_bot.errors import NotRecordedError, PlaceError, RunNotFoundError, StoreError
 from spectra_bot.store import Attempt
 from spectra_bot.temporal.refusals import refused
 
@@ -85,6 +85,8 @@ class RunCalls:
             raise StoreError(f"run {run_id} could not be changed: {cause}") from error
         except RPCTimeoutOrCancelledError as error:
             raise NotRecordedError(run_id) from error
+        except PlaceError as error:
+            raise NotRecordedError(run_id, f"{error}; see to that") from error
 
     async def tell(self, run_id: str, signal: str, *args: object) -> bool:
         """Have a run hear of something; it is durable by then. False where the run is closed.

@@ -18,10 +18,10 @@ from spectra_bot.machine import RunState
 from spectra_bot.policy import judge
 from spectra_bot.runs import RunResult
 from spectra_bot.temporal.calls import RunCalls, RunClosedError
+from spectra_bot.temporal.limits import MAX_LOG_BYTES
 from spectra_bot.temporal.listing import Listing
 from spectra_bot.temporal.messages import Answered, Entry, Events, RunInput, entry_of
 from spectra_bot.temporal.record import Record
-from spectra_bot.temporal.run import MAX_LOG_BYTES
 
 MAX_TRIES = 5
 """How often a change is made again where its run was closed meanwhile, to go on in a new execution say."""
@@ -35,13 +35,15 @@ class Changes:
 
     Args:
         begin: takes up a run that is closed in Temporal.
+        has_place: what is large goes to a place beside Temporal.
     """
 
-    def __init__(self, calls: RunCalls, listing: Listing, clock: Clock, begin: Begin) -> None:
+    def __init__(self, calls: RunCalls, listing: Listing, clock: Clock, begin: Begin, *, has_place: bool) -> None:
         self._calls = calls
         self._listing = listing
         self._clock = clock
         self._begin = begin
+        self._max_log = None if has_place else MAX_LOG_BYTES
 
     async def answer(self, run_id: str, interrupt_id: str, response: InterruptResponse) -> InterruptResponse:
         """The decision as it is stored.
@@ -119,7 +121,7 @@ class Changes:
             events: Events = await self._events(run_id)
             proposed, _ = propose_retry(from_step, by, self._clock)(_state_of(events))
             entries: list[Entry] = [*events.entries, *(entry_of(event) for event in proposed)]
-            encode(entries, f"the log of run {run_id}", MAX_LOG_BYTES)
+            encode(entries, f"the log of run {run_id}", self._max_log)
             try:
                 await self._begin(
                     Events(shape=events.shape, entries=entries), WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY

@@ -50,7 +50,7 @@ class RunCommands:
         """Nothing new is begun, so that the run can go on in a new execution soon."""
         self.broken: BaseException | None = None
         """What no code of ours should raise."""
-        self.steps = StepCalls(record, times=times, lease_s=given.lease_s)
+        self.steps = StepCalls(record, times=times, lease_s=given.lease_s, has_place=given.has_place)
         self.handlers = HandlerCalls(
             record,
             times=times,

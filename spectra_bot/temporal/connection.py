@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from spectra_bot.errors import StoreError
+from spectra_bot.temporal.codec import PayloadsByReference
 from spectra_bot.temporal.options import TemporalOptions
+from spectra_bot.temporal.place import Place
 from spectra_bot.temporal.visibility import ATTRIBUTES
 
 CONNECT_S = 10.0
 """How long the server may take to let us in."""
 
 
-async def connect(options: TemporalOptions) -> Client:
+async def connect(options: TemporalOptions, place: Place | None = None) -> Client:
     """A client of the server, whose namespace knows our search attributes by then.
+
+    Args:
+        place: where large payloads go.
 
     Raises:
         StoreError: the server can't be reached, or refuses us.
@@ -35,7 +42,7 @@ async def connect(options: TemporalOptions) -> Client:
             client = await Client.connect(
                 options.address,
                 namespace=options.namespace,
-                data_converter=pydantic_data_converter,
+                data_converter=data_converter(place),
                 tls=tls,
                 api_key=options.api_key,
             )
@@ -43,6 +50,11 @@ async def connect(options: TemporalOptions) -> Client:
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise StoreError(f"Temporal at {options.address} can't be used: {error or 'it does not answer'}") from error
     return client
+
+
+def data_converter(place: Place | None) -> DataConverter:
+    """How values become payloads, and back; the same in each client and worker."""
+    return replace(pydantic_data_converter, payload_codec=PayloadsByReference(place))
 
 
 async def _register_attributes(client: Client, options: TemporalOptions) -> None:

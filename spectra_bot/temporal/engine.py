@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Self
 
 from pydantic_core import to_json
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
@@ -22,6 +22,7 @@ from spectra_bot.engine.starting import run_started
 from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.engine.views import checkpoint_of
 from spectra_bot.errors import (
+    PlaceError,
     RunExistsError,
     RunNotFoundError,
     StoreError,
@@ -44,9 +45,11 @@ from spectra_bot.runs import (
 from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.changes import Changes
 from spectra_bot.temporal.connection import connect
+from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES
 from spectra_bot.temporal.listing import Listing
 from spectra_bot.temporal.messages import SPECTRA_RUN, Events, RunInput, entry_of
 from spectra_bot.temporal.options import TemporalOptions
+from spectra_bot.temporal.place import Place
 from spectra_bot.temporal.reconciling import OpenQuestions, ReconcilerActivity, ensure_reconciler
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.step_activities import run_of
@@ -56,9 +59,6 @@ from spectra_bot.temporal.worker import make_worker
 from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
-
-MAX_PAYLOAD_BYTES = 256 * 1024
-"""The largest stored value; Temporal itself refuses larger payloads, and slows down well before."""
 
 
 class TemporalEngine:
@@ -87,7 +87,8 @@ class TemporalEngine:
         self._clock = clock
         self._works = works
         self._lease_s = lease_s
-        self._limit = min(max_payload_bytes, MAX_PAYLOAD_BYTES)
+        self._has_place = options.payloads is not None
+        self._limit = max_payload_bytes if self._has_place else min(max_payload_bytes, MAX_PAYLOAD_BYTES)
         self._report = report
         self._stack = AsyncExitStack()
         self._client: Client
@@ -97,7 +98,16 @@ class TemporalEngine:
         self._changes: Changes
 
     async def __aenter__(self) -> Self:
-        client = self._client = await connect(self._options)
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        place = None
+        if self._options.payloads is not None:
+            place = await stack.enter_async_context(await Place.open(self._options.payloads))
+        client = self._client = await connect(self._options, place)
         self._calls = RunCalls(client)
         self._waiting = Waiting(self._calls)
         self._listing = Listing(
@@ -107,7 +117,7 @@ class TemporalEngine:
             ask=self._listed,
             questions=self._questions,
         )
-        self._changes = Changes(self._calls, self._listing, self._clock, self._begin)
+        self._changes = Changes(self._calls, self._listing, self._clock, self._begin, has_place=self._has_place)
         if self._works:
             queue = self._options.task_queue
             questions = OpenQuestions(client, self._calls, task_queue=queue)
@@ -120,16 +130,16 @@ class TemporalEngine:
                 clock=self._clock,
                 lease_s=self._lease_s,
                 max_payload_bytes=self._limit,
+                has_place=self._has_place,
                 report=self._report,
                 ended=self._waiting.activity_ended,
                 answer=self.answer,
                 look=self.get_interrupt,
                 reconciler=reconciler,
             )
-            await self._stack.enter_async_context(worker)
+            await stack.enter_async_context(worker)
             if reconciler.can_look:
                 await ensure_reconciler(client, task_queue=queue, lease_s=self._lease_s)
-        return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
@@ -174,6 +184,7 @@ class TemporalEngine:
             entries=events.entries,
             lease_s=self._lease_s,
             first_turn_s=asking.FIRST_TURN_S,
+            has_place=self._has_place,
         )
         record = Record(given)
         state, seq = record.state, len(record.entries)
@@ -216,7 +227,10 @@ class TemporalEngine:
             self._listing.note(run_id, await self._waiting.until_rest(run_id, over=over))
             try:
                 return await self._result(run_id)
-            except StoreError:  # it went away just now: looking anew takes its time, and gives up in the end
+            except StoreError as error:
+                if isinstance(error, PlaceError) or isinstance(error.__cause__, WorkflowQueryFailedError):
+                    raise  # it is there, and what it says can't be brought here
+                # It went away just now: looking anew takes its time, and gives up in the end.
                 logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
 
     # Deciding and steering.

@@ -58,6 +58,9 @@ class RunInput:
     """A worker that has been silent for so many seconds has lost its step."""
     first_turn_s: float
     """How long a handler may take before the next is asked beside it."""
+    has_place: bool = False
+    """What is large goes to a place beside Temporal. It stands here, not in a worker's settings: a replay must go the
+    same way wherever it is made."""
     handlers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Who is asked about each interrupt."""
 

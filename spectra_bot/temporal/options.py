@@ -13,6 +13,8 @@ class TemporalOptions:
         address: `host:port`.
         task_queue: the workers and callers that share it share their runs.
         tls: speak TLS; what is given of certificates implies it.
+        payloads: a place for payloads above 256 KiB as an fsspec URL, such as `file:///srv/spectra` or
+            `s3://bucket/prefix`; all that share runs share it. Without one such payloads are refused.
         server_ca: the certificate that the server's is signed with, where it is not a public one.
     """
 
@@ -20,6 +22,7 @@ class TemporalOptions:
     namespace: str = "default"
     task_queue: str = "spectra"
     tls: bool = False
+    payloads: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
     server_ca: bytes | None = field(default=None, repr=False)
     client_cert: bytes | None = field(default=None, repr=False)

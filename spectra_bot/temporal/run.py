@@ -28,6 +28,7 @@ from spectra_bot.machine import events as e
 from spectra_bot.runs import InterruptRecord, RunDetails, RunResult, RunStatus
 from spectra_bot.store import Attempt
 from spectra_bot.temporal.commands import RunCommands
+from spectra_bot.temporal.limits import MAX_LOG_BYTES
 from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, Rest, RunInput, StepOutcome, event_of
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.refusals import refusal
@@ -36,8 +37,6 @@ from spectra_bot.temporal.visibility import Listed, Shown, listed, show, shown_o
 MAX_HISTORY = 10_000
 """As many events of Temporal's own a run has at most before it stops beginning anything, to go on in a new execution.
 Temporal ends it at 51,200."""
-MAX_LOG_BYTES = 1_500_000
-"""The largest log with which a run can go on; Temporal refuses a payload of 2 MB."""
 RUN_FAILED = "RunFailed"
 """The type of the error with which a failed run ends, so that it can be started again under its id."""
 
@@ -109,7 +108,7 @@ class SpectraRun:
         state = self._record.state
         if state.status is RunStatus.FAILED:
             raise ApplicationError(state.error or "failed", type=RUN_FAILED, non_retryable=True)
-        return result_of(state)
+        return self._told()
 
     # Changes that people make: judged before anything is stored, so that a refusal leaves no trace.
 
@@ -195,11 +194,11 @@ class SpectraRun:
         return listed(self._record.state, len(self._record.entries))
 
     @workflow.query
-    @workflow.query
     def questions(self) -> Sequence[InterruptRequest]:
         """What waits for an answer, however large it is."""
         return [interrupt.request for interrupt in self._record.state.pending()]
 
+    @workflow.query
     def details(self, failing: Mapping[str, Attempt]) -> RunDetails:
         """The run with its steps and interrupts.
 
@@ -280,17 +279,24 @@ class SpectraRun:
             entries=self._record.entries,
             lease_s=self._given.lease_s,
             first_turn_s=self._given.first_turn_s,
+            has_place=self._given.has_place,
             handlers={
                 interrupt.request.id: self._commands.handlers.names.get(interrupt.request.id, ())
                 for interrupt in self._record.state.pending()
             },
         )
-        if len(to_json(given.entries)) <= MAX_LOG_BYTES:
+        if given.has_place or len(to_json(given.entries)) <= MAX_LOG_BYTES:
             workflow.continue_as_new(given)
         # It goes on here, for as long as Temporal lets it.
         self._is_too_large = True
         self._commands.drains = False
         self._commands.reconcile()
+
+    def _told(self) -> RunResult:
+        """The result as Temporal shows it, without the outputs where Temporal would not take them."""
+        result = result_of(self._record.state)
+        fits = self._given.has_place or len(to_json(result)) <= MAX_LOG_BYTES
+        return result if fits else result.model_copy(update={"outputs": {}})
 
     def _is_done(self) -> bool:
         return self._record.state.status.over and not self._commands.is_busy

@@ -18,7 +18,7 @@ from spectra_bot.engine.execution import Execution
 from spectra_bot.engine.ids import new_id
 from spectra_bot.engine.step_call import StepCall
 from spectra_bot.engine.time_limit import CLEAN_UP_S
-from spectra_bot.errors import LeaseLostError
+from spectra_bot.errors import LeaseLostError, PlaceError
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunUpdate
 from spectra_bot.temporal.beats import Pulse, beating
@@ -125,7 +125,7 @@ class StepActivities:
                 await _effects_ended(effects)
                 outcome = StepOutcome(step=call.step, visit=call.visit)
             if working.cancelled():
-                raise _stopped()
+                raise stopped()
             for event in events:
                 self._tell(call, e.kind_of(event), getattr(event, "step", None))
             return outcome
@@ -170,8 +170,8 @@ class StepActivities:
         while True:
             try:
                 return await run.signal(name, arg)
-            except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
+            except (RPCError, PlaceError) as error:
+                if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
                     raise LeaseLostError(info.workflow_id) from error
                 logger.warning("change was not stored", extra={"run_id": info.workflow_id}, exc_info=True)
             await asyncio.sleep(pause_s)
@@ -200,7 +200,7 @@ async def _ended_or_cancelled(working: asyncio.Task[Any]) -> None:
             continue  # the worker stops, after the step was cancelled
         if activity.is_worker_shutdown() and not working.done():
             logger.warning("step did not stop in time", extra={"run_id": activity.info().workflow_id})
-            raise _stopped()
+            raise stopped()
 
 
 async def _effects_ended(effects: StepEffects) -> None:
@@ -218,7 +218,7 @@ def _put_off(why: str, pause: float) -> ApplicationError:
     return ApplicationError(why, pause, type=PUT_OFF, category=ApplicationErrorCategory.BENIGN)
 
 
-def _stopped() -> BaseException:
+def stopped() -> BaseException:
     """How an activity ends that was cancelled: by its run, because its worker stops, or by itself."""
     if activity.is_worker_shutdown():
         return ApplicationError(

@@ -12,19 +12,21 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from spectra_bot.engine.step_call import StepCall, call_of
-from spectra_bot.errors import PayloadTooLargeError
+from spectra_bot.errors import PayloadTooLargeError, PlaceError
+from spectra_bot.json_values import refuse_too_large
 from spectra_bot.machine import JudgeBack, JudgeWhen, RunStep
 from spectra_bot.machine import events as e
+from spectra_bot.temporal.limits import MAX_CALL_BYTES
 from spectra_bot.temporal.messages import FOR_EVER, StepOutcome, entry_of
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.times import Times
 
-MAX_CALL_BYTES = 1_500_000
-"""What a step may be given in all. Temporal refuses a payload of 2 MB, and would fail the whole workflow task."""
 WORKER_STOPPED = "WorkerStopped"
 """The type of an activity's error when its worker was told to stop: it says nothing of the step."""
 PUT_OFF = "PutOff"
 """The type of an activity's error that has its step run again after a pause, which it carries in seconds."""
+PLACE_PAUSE_S = 5.0
+"""After so long a step is executed again that could not be, because of the place of large payloads."""
 
 StepCommand = RunStep | JudgeWhen | JudgeBack
 _ACTIVITIES: Mapping[type, str] = {RunStep: "spectra.step", JudgeWhen: "spectra.when", JudgeBack: "spectra.back"}
@@ -33,12 +35,13 @@ _ACTIVITIES: Mapping[type, str] = {RunStep: "spectra.step", JudgeWhen: "spectra.
 class StepCalls:
     """The executions of one run's steps."""
 
-    def __init__(self, record: Record, *, times: Times, lease_s: float) -> None:
+    def __init__(self, record: Record, *, times: Times, lease_s: float, has_place: bool) -> None:
         self.executing: set[str] = set()
         """The activities that execute steps, by id; one that was taken for dead is none of them."""
         self._record = record
         self._times = times
         self._heartbeat = timedelta(seconds=lease_s)
+        self._has_place = has_place
         self._activities = 0
 
     async def execute(self, command: StepCommand) -> StepOutcome:
@@ -48,7 +51,8 @@ class StepCalls:
         activity_id = f"{command.kind}-{self._activities}"
         self.executing.add(activity_id)
         try:
-            _refuse_too_large(call)
+            if not self._has_place:
+                refuse_too_large(f"all that {call.step} would be given", len(to_json(call)), MAX_CALL_BYTES)
             outcome: StepOutcome = await workflow.execute_activity(
                 _ACTIVITIES[type(command)],
                 call,
@@ -64,6 +68,8 @@ class StepCalls:
         except ActivityError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type == PUT_OFF:
                 await workflow.sleep(error.cause.details[0])
+            if _is_of_the_place(error.cause):
+                await workflow.sleep(PLACE_PAUSE_S)
             return self._broken_off(call, error.cause)
         finally:
             self.executing.discard(activity_id)
@@ -77,7 +83,7 @@ class StepCalls:
                 return StepOutcome(step=call.step, visit=call.visit, entries=[entry_of(died)])
             case t.CancelledError():
                 return StepOutcome(step=call.step, visit=call.visit)
-            case ApplicationError(type=kind) if kind in (WORKER_STOPPED, PUT_OFF):
+            case ApplicationError(type=kind) if kind in (WORKER_STOPPED, PUT_OFF) or _is_of_the_place(cause):
                 return StepOutcome(step=call.step, visit=call.visit)
             case _:
                 return self._failed(call, f"its activity failed: {cause}")
@@ -87,7 +93,10 @@ class StepCalls:
         return StepOutcome(step=call.step, visit=call.visit, entries=[entry_of(failed)])
 
 
-def _refuse_too_large(call: StepCall) -> None:
-    size = len(to_json(call))
-    if size > MAX_CALL_BYTES:
-        raise PayloadTooLargeError(f"all that {call.step} would be given", size, MAX_CALL_BYTES)
+def _is_of_the_place(cause: BaseException | None) -> bool:
+    """The place of large payloads could not be used, for what the activity was given or for what came of it."""
+    while cause is not None:
+        if isinstance(cause, ApplicationError) and cause.type == PlaceError.__name__:
+            return True
+        cause = cause.__cause__
+    return False

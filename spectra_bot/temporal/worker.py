@@ -16,6 +16,7 @@ from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, L
 from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconciler
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.step_activities import StepActivities
+from spectra_bot.temporal.storing import StoresResults
 from spectra_bot.workflow import Workflow
 
 MAX_ACTIVITIES = 1000
@@ -33,6 +34,7 @@ def make_worker(
     clock: Clock,
     lease_s: float,
     max_payload_bytes: int,
+    has_place: bool,
     report: Callable[[RunUpdate], None],
     ended: Callable[[str], None],
     answer: Answer,
@@ -72,6 +74,7 @@ def make_worker(
             asking.conclude,
             reconciler.reconcile,
         ],
+        interceptors=[StoresResults(client)] if has_place else [],
         # No user's code runs in a workflow, so there is nothing that a sandbox would keep from the clock.
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=MAX_ACTIVITIES,

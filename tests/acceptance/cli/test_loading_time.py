@@ -49,5 +49,5 @@ def test_slack_redis_and_temporal_are_not_loaded_where_they_are_not_set_up(progr
     assert [
         name
         for name in modules
-        if name.startswith(("slack_", "aiohttp", "handlers.slack", "redis", "handlers.queue", "temporalio"))
+        if name.startswith(("slack_", "aiohttp", "handlers.slack", "redis", "handlers.queue", "temporalio", "fsspec"))
     ] == []

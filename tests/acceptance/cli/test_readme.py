@@ -39,9 +39,8 @@ from spectra_bot.settings import Settings
 from spectra_bot.store.faults import BUSY_TIMEOUT_S
 from spectra_bot.temporal.beats import beat_s
 from spectra_bot.temporal.calls import CALL_S
-from spectra_bot.temporal.engine import MAX_PAYLOAD_BYTES as TEMPORAL_PAYLOAD_BYTES
-from spectra_bot.temporal.run import MAX_LOG_BYTES
-from spectra_bot.temporal.step_calls import MAX_CALL_BYTES
+from spectra_bot.temporal.limits import INLINE_BYTES, MAX_CALL_BYTES, MAX_LOG_BYTES
+from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES as TEMPORAL_PAYLOAD_BYTES
 from spectra_bot.temporal.visibility import ATTRIBUTES
 from spectra_bot.testing import FakeSlack, ManualClock
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in
@@ -220,5 +219,7 @@ def test_what_differs_on_temporal_is_as_in_the_code() -> None:
     assert f"at most {TEMPORAL_PAYLOAD_BYTES // 1024} KiB" in said
     assert MAX_CALL_BYTES == MAX_LOG_BYTES == 1_500_000
     assert "at most 1.5 MB" in said
+    assert INLINE_BYTES == TEMPORAL_PAYLOAD_BYTES
+    assert f"Whatever is above {INLINE_BYTES // 1024} KiB" in said
     assert f"{len(ATTRIBUTES)} search" in said.replace("four", "4")
     assert beat_s(LEASE_S) == 1.0

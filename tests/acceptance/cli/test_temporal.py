@@ -94,8 +94,9 @@ def test_server_that_is_not_there_is_named(program: Program) -> None:
     assert "Traceback" not in failed.err
 
 
-def test_missing_extra_is_told_with_the_command_that_installs_it(program: Program) -> None:
-    (program.folder / "temporalio.py").write_text("raise ModuleNotFoundError('none', name='temporalio')")
+@pytest.mark.parametrize("package", ["temporalio", "fsspec"])
+def test_missing_extra_is_told_with_the_command_that_installs_it(program: Program, package: str) -> None:
+    (program.folder / f"{package}.py").write_text(f"raise ModuleNotFoundError('none', name='{package}')")
     program.env["PYTHONPATH"] = f"{program.folder}:{program.env['PYTHONPATH']}"
 
     failed = program("runs")

@@ -6,8 +6,16 @@ import asyncio
 
 import pytest
 
-from spectra_bot import PayloadTooLargeError, RunStatus, StepContext, TemporalOptions, Workflow, WorkflowRunner
-from spectra_bot.temporal.engine import MAX_PAYLOAD_BYTES
+from spectra_bot import (
+    PayloadTooLargeError,
+    RunStatus,
+    StepContext,
+    StoreError,
+    TemporalOptions,
+    Workflow,
+    WorkflowRunner,
+)
+from spectra_bot.temporal.limits import LIFTED_BY, MAX_PAYLOAD_BYTES
 from tests.temporal_server import TemporalServer
 
 TIMEOUT_S = 60
@@ -28,7 +36,9 @@ async def test_value_past_the_limit_fails_its_step_and_is_refused_from_callers(
         with pytest.raises(PayloadTooLargeError, match="inputs is 262,"):
             await bot.start("large", {"text": "x" * MAX_PAYLOAD_BYTES})
 
-    assert failed.error == f"work: {PayloadTooLargeError('output of work', MAX_PAYLOAD_BYTES + 2, MAX_PAYLOAD_BYTES)}"
+    refusal = PayloadTooLargeError("output of work", MAX_PAYLOAD_BYTES + 2, MAX_PAYLOAD_BYTES, LIFTED_BY)
+    assert failed.error == f"work: {refusal}"
+    assert "or set SPECTRA_TEMPORAL_PAYLOADS" in str(refusal)
 
 
 async def test_step_that_would_be_given_too_much_in_all_fails_clearly(
@@ -48,3 +58,24 @@ async def test_step_that_would_be_given_too_much_in_all_fails_clearly(
 
     assert failed.status is RunStatus.FAILED
     assert "part-6: all that part-6 would be given is 1,5" in (failed.error or "")
+
+
+async def test_run_that_holds_more_than_temporal_shows_ends_and_says_so(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("many")
+
+    async def large(ctx: StepContext) -> str:
+        return "x" * (MAX_PAYLOAD_BYTES - 100)
+
+    for number in range(9):
+        workflow.add(f"part-{number}", large, after=())
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        run_id = await bot.start("many")
+        with pytest.raises(StoreError, match=f"what run {run_id} has to pass on is 2,[0-9,]+ bytes and the limit is"):
+            await bot.wait(run_id, over=True)
+        [listed] = await bot.list_runs()
+
+    assert listed.status is RunStatus.COMPLETED

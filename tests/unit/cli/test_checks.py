@@ -87,3 +87,50 @@ async def test_database_that_others_can_read_is_a_problem(folder: Path) -> None:
     assert [finding.said for finding in found if finding.verdict is Verdict.PROBLEM] == [
         f"{db} can be read by others, and it holds secrets: chmod 600 {db}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict", "said"),
+    [
+        (None, Verdict.PROBLEM, "can't be written to: FileNotFoundError"),
+        (0o750, Verdict.OK, "takes, gives back and deletes"),
+        (0o755, Verdict.PROBLEM, "is open to others, and it holds secrets: chmod o-rwx"),
+    ],
+)
+async def test_place_for_large_payloads_is_tried(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, mode: int | None, verdict: Verdict, said: str
+) -> None:
+    monkeypatch.setenv("SPECTRA_ENGINE", "temporal")
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("SPECTRA_TEMPORAL_PAYLOADS", f"file://{folder}/place")
+    if mode is not None:
+        (folder / "place").mkdir()
+        (folder / "place").chmod(mode)
+
+    (line,) = [finding for finding in await findings(Settings.load()) if finding.subject == "payloads"]
+
+    assert line.verdict is verdict
+    assert said in line.said
+    assert f"file://{folder}/place" in line.said
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+async def test_no_place_for_large_payloads_is_no_problem(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_ENGINE", "temporal")
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+
+    (line,) = [finding for finding in await findings(Settings.load()) if finding.subject == "payloads"]
+
+    assert line.verdict is Verdict.OFF
+    assert line.said == "SPECTRA_TEMPORAL_PAYLOADS is not set, so values above 256 KiB are refused"
+
+
+async def test_package_that_the_place_needs_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_ENGINE", "temporal")
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("SPECTRA_TEMPORAL_PAYLOADS", "gs://bucket/prefix")
+
+    found = {finding.subject: finding.said for finding in await findings(Settings.load())}
+
+    assert "payloads at gs://bucket/prefix need a package: pip install gcsfs" in found["payloads"]
+    assert "TEMPORAL_ADDRESS" not in found["temporal"]

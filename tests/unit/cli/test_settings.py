@@ -147,12 +147,19 @@ def test_way_to_temporal_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "acme.prod")
     monkeypatch.setenv("TEMPORAL_API_KEY", "secret-key")
     monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SPECTRA_TEMPORAL_PAYLOADS", "sftp://ada:hunter2@host/folder")
 
     options = Settings.load().temporal()
 
     assert options == TemporalOptions(
-        address="acme.tmprl.cloud:7233", namespace="acme.prod", tls=True, api_key="secret-key", server_ca=b"ca"
+        address="acme.tmprl.cloud:7233",
+        namespace="acme.prod",
+        payloads="sftp://ada:hunter2@host/folder",
+        tls=True,
+        api_key="secret-key",
+        server_ca=b"ca",
     )
+    assert "hunter2" not in repr(options) + repr(Settings.load())
     assert "secret-key" not in repr(options)
     assert "secret-key" not in repr(Settings.load())
 

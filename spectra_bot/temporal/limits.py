@@ -1,0 +1,18 @@
+"""How much Temporal takes. With a place for large payloads only the operator's own limit is left."""
+
+from __future__ import annotations
+
+from spectra_bot.json_values import LiftableLimit
+
+LIFTED_BY = "SPECTRA_TEMPORAL_PAYLOADS"
+"""The setting that names a place for large payloads."""
+MAX_PAYLOAD_BYTES = LiftableLimit(256 * 1024, LIFTED_BY)
+"""The largest stored value; Temporal itself refuses larger payloads, and slows down well before."""
+MAX_CALL_BYTES = LiftableLimit(1_500_000, LIFTED_BY)
+"""What a step may be given in all. Temporal refuses a payload of 2 MB, and would fail the whole workflow task."""
+MAX_LOG_BYTES = LiftableLimit(1_500_000, LIFTED_BY)
+"""The largest log with which a run can go on; Temporal refuses a payload of 2 MB."""
+MAX_BLOB_BYTES = LiftableLimit(2 * 1024 * 1024, LIFTED_BY)
+"""The largest payload that Temporal takes. It would end the run for a larger one, so none is ever sent."""
+INLINE_BYTES = 256 * 1024
+"""The largest payload that goes through Temporal itself where there is a place."""
