@@ -23,6 +23,7 @@ from spectra_bot.machine import events as e
 from spectra_bot.temporal.handler_calls import HandlerCalls, Stopped
 from spectra_bot.temporal.messages import RunInput, StepOutcome, event_of
 from spectra_bot.temporal.record import Record
+from spectra_bot.temporal.room import Room
 from spectra_bot.temporal.step_calls import StepCalls
 from spectra_bot.temporal.times import Times
 
@@ -50,13 +51,15 @@ class RunCommands:
         """Nothing new is begun, so that the run can go on in a new execution soon."""
         self.broken: BaseException | None = None
         """What no code of ours should raise."""
-        self.steps = StepCalls(record, times=times, lease_s=given.lease_s, has_place=given.has_place)
+        room = Room(has_place=given.has_place)
+        self.steps = StepCalls(record, times=times, lease_s=given.lease_s, has_place=given.has_place, room=room)
         self.handlers = HandlerCalls(
             record,
             times=times,
             lease_s=given.lease_s,
             first_turn_s=given.first_turn_s,
             names=given.handlers,
+            room=room,
             store=store,
             let_end=self._let_end,
         )

@@ -16,6 +16,7 @@ from spectra_bot.machine import events as e
 from spectra_bot.store import Attempt, AttemptKey
 from spectra_bot.temporal.messages import FOR_EVER, ConcludeCall, DeliverCall, Entry, SettleCall, event_of
 from spectra_bot.temporal.record import Record
+from spectra_bot.temporal.room import Room
 from spectra_bot.temporal.times import Times
 
 FIRST_RETRY = timedelta(seconds=1)
@@ -43,6 +44,7 @@ class HandlerCalls:
         lease_s: float,
         first_turn_s: float,
         names: Mapping[str, Sequence[str]],
+        room: Room,
         store: Callable[[Sequence[e.Event]], None],
         let_end: Callable[[asyncio.Task[None], str], None],
     ) -> None:
@@ -55,6 +57,7 @@ class HandlerCalls:
         self._times = times
         self._heartbeat = timedelta(seconds=lease_s)
         self._first_turn = timedelta(seconds=first_turn_s)
+        self._room = room
         self._store = store
         self._let_end = let_end
         self._inherited = frozenset(names)
@@ -155,6 +158,7 @@ class HandlerCalls:
         activity_id = f"{what}-{self._activities}"
         self._under_way[activity_id] = key
         try:
+            await self._room.take(call)
             told: list[Entry] = await workflow.execute_activity(
                 f"spectra.{what}",
                 call,

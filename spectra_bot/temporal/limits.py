@@ -14,5 +14,7 @@ MAX_LOG_BYTES = LiftableLimit(1_500_000, LIFTED_BY)
 """The largest log with which a run can go on; Temporal refuses a payload of 2 MB."""
 MAX_BLOB_BYTES = LiftableLimit(2 * 1024 * 1024, LIFTED_BY)
 """The largest payload that Temporal takes. It would end the run for a larger one, so none is ever sent."""
+MAX_TASK_BYTES = 3_000_000
+"""As much activities are given in one workflow task, beside what else it tells. Temporal takes a call of 4 MB."""
 INLINE_BYTES = 256 * 1024
 """The largest payload that goes through Temporal itself where there is a place."""

@@ -19,6 +19,7 @@ from spectra_bot.machine import events as e
 from spectra_bot.temporal.limits import MAX_CALL_BYTES
 from spectra_bot.temporal.messages import FOR_EVER, StepOutcome, entry_of
 from spectra_bot.temporal.record import Record
+from spectra_bot.temporal.room import Room
 from spectra_bot.temporal.times import Times
 
 WORKER_STOPPED = "WorkerStopped"
@@ -35,13 +36,14 @@ _ACTIVITIES: Mapping[type, str] = {RunStep: "spectra.step", JudgeWhen: "spectra.
 class StepCalls:
     """The executions of one run's steps."""
 
-    def __init__(self, record: Record, *, times: Times, lease_s: float, has_place: bool) -> None:
+    def __init__(self, record: Record, *, times: Times, lease_s: float, has_place: bool, room: Room) -> None:
         self.executing: set[str] = set()
         """The activities that execute steps, by id; one that was taken for dead is none of them."""
         self._record = record
         self._times = times
         self._heartbeat = timedelta(seconds=lease_s)
         self._has_place = has_place
+        self._room = room
         self._activities = 0
 
     async def execute(self, command: StepCommand) -> StepOutcome:
@@ -53,6 +55,7 @@ class StepCalls:
         try:
             if not self._has_place:
                 refuse_too_large(f"all that {call.step} would be given", len(to_json(call)), MAX_CALL_BYTES)
+            await self._room.take(call)
             outcome: StepOutcome = await workflow.execute_activity(
                 _ACTIVITIES[type(command)],
                 call,

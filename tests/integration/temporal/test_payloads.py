@@ -79,3 +79,21 @@ async def test_run_that_holds_more_than_temporal_shows_ends_and_says_so(
         [listed] = await bot.list_runs()
 
     assert listed.status is RunStatus.COMPLETED
+
+
+async def test_parallel_steps_are_given_more_in_all_than_a_call_to_temporal_takes(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("wide")
+
+    async def part(ctx: StepContext) -> int:
+        return len(ctx.inputs["text"])
+
+    for number in range(20):
+        workflow.add(f"part-{number}", part, after=())
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        done = await bot.run("wide", {"text": "x" * 250_000})
+
+    assert done.outputs == {f"part-{number}": 250_000 for number in range(20)}

@@ -1,0 +1,40 @@
+"""What a run has carried out at once, from inside its workflow: no more than Temporal takes in one call."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pydantic_core import to_json
+from temporalio import workflow
+
+from spectra_bot.temporal.limits import INLINE_BYTES, MAX_TASK_BYTES
+
+
+class Room:
+    """The room for what activities are given, in each workflow task of a run.
+
+    Args:
+        has_place: what is large goes to a place beside Temporal, and takes no room.
+    """
+
+    def __init__(self, *, has_place: bool) -> None:
+        self._has_place = has_place
+        self._task = 0
+        self._taken = 0
+        self._first_comes_first = asyncio.Lock()
+
+    async def take(self, given: object) -> None:
+        """Return when there is room for what an activity is given: at once, or in a later workflow task."""
+        size = len(to_json(given))
+        if self._has_place and size > INLINE_BYTES:
+            return
+        async with self._first_comes_first:
+            while not self._has_room(size):
+                await workflow.sleep(0.001)  # a timer, so that the workflow task ends
+            self._taken += size
+
+    def _has_room(self, size: int) -> bool:
+        task = workflow.info().get_current_history_length()
+        if task != self._task:
+            self._task, self._taken = task, 0
+        return self._taken == 0 or self._taken + size <= MAX_TASK_BYTES
