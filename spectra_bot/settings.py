@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     """The bots that share it share their runs."""
     temporal_payloads: SecretStr | None = None
     """A place for payloads above 256 KiB, as an fsspec URL that all bots share: file:///srv/spectra, s3://bucket/prefix."""
+    temporal_build_id: str | None = None
+    """The version of what this worker runs, for Temporal's worker versioning; without it there is none."""
+    temporal_deployment: Annotated[str, Field(pattern=r"^[^.:\s]+$")] = "spectra-bot"
+    """The name under which Temporal keeps these versions."""
     temporal_tls: bool = Field(default=False, validation_alias="TEMPORAL_TLS")
     """Speak TLS with Temporal; an API key or a certificate implies it."""
     temporal_api_key: SecretStr | None = Field(default=None, validation_alias="TEMPORAL_API_KEY")
@@ -174,6 +178,8 @@ class Settings(BaseSettings):
             server_ca=_content("TEMPORAL_TLS_SERVER_CA_CERT_PATH", self.temporal_server_ca),
             client_cert=_content("TEMPORAL_TLS_CLIENT_CERT_PATH", self.temporal_client_cert),
             client_key=_content("TEMPORAL_TLS_CLIENT_KEY_PATH", self.temporal_client_key),
+            build_id=self.temporal_build_id,
+            deployment=self.temporal_deployment,
         )
 
     def slack(self) -> SlackAccess:

@@ -280,9 +280,18 @@ class WorkflowRunnerBuilder:
         tls: bool = False,
         api_key: str | None = None,
         payloads: str | None = None,
+        build_id: str | None = None,
+        deployment: str = "spectra-bot",
     ) -> Self:
         self._temporal = TemporalOptions(
-            address=address, namespace=namespace, task_queue=task_queue, tls=tls, api_key=api_key, payloads=payloads
+            address=address,
+            namespace=namespace,
+            task_queue=task_queue,
+            tls=tls,
+            api_key=api_key,
+            payloads=payloads,
+            build_id=build_id,
+            deployment=deployment,
         )
         return self
 

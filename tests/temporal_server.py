@@ -31,10 +31,9 @@ class TemporalServer:
 
     def start(self) -> None:
         """Return when it takes calls."""
-        command = shutil.which("temporal", path=str(Path(sys.executable).parent)) or "temporal"
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [command, "server", "start-dev", *self._options()],
+                [_program(), "server", "start-dev", *self._options()],
                 stdout=log,
                 stderr=log,
             )
@@ -51,6 +50,16 @@ class TemporalServer:
             self._process.wait()
             self._process = None
 
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Have Temporal's own command line do something here."""
+        return subprocess.run(
+            [_program(), *words, "--address", self.address],
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+
     def _options(self) -> list[str]:
         place = ["--headless", "--ip=127.0.0.1", f"--port={self.port}"]
         settings = [
@@ -62,6 +71,10 @@ class TemporalServer:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
             return True
         return False
+
+
+def _program() -> str:
+    return shutil.which("temporal", path=str(Path(sys.executable).parent)) or "temporal"
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ class TemporalEngine:
             reconciler = ReconcilerActivity(self._handlers, questions=questions, clock=self._clock)
             worker = make_worker(
                 client,
-                task_queue=queue,
+                options=self._options,
                 workflows=self.workflows,
                 handlers=self._handlers,
                 clock=self._clock,

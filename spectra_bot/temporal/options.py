@@ -16,6 +16,8 @@ class TemporalOptions:
         payloads: a place for payloads above 256 KiB as an fsspec URL, such as `file:///srv/spectra` or
             `s3://bucket/prefix`; all that share runs share it. Without one such payloads are refused.
         server_ca: the certificate that the server's is signed with, where it is not a public one.
+        build_id: the version of what our workers run, for Temporal's worker versioning; without it they have none.
+        deployment: the name under which Temporal keeps the versions; it has no dot.
     """
 
     address: str = "localhost:7233"
@@ -27,3 +29,5 @@ class TemporalOptions:
     server_ca: bytes | None = field(default=None, repr=False)
     client_cert: bytes | None = field(default=None, repr=False)
     client_key: bytes | None = field(default=None, repr=False)
+    build_id: str | None = None
+    deployment: str = "spectra-bot"

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from spectra_bot.clock import Clock
 from spectra_bot.interrupts import IInterruptHandler, handler_name
 from spectra_bot.runs import RunUpdate
 from spectra_bot.temporal.beats import beat_s
 from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, Look
+from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconciler
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.step_activities import StepActivities
@@ -28,7 +30,7 @@ STICKY = timedelta(seconds=2)
 def make_worker(
     client: Client,
     *,
-    task_queue: str,
+    options: TemporalOptions,
     workflows: Mapping[str, Workflow],
     handlers: Sequence[IInterruptHandler],
     clock: Clock,
@@ -63,7 +65,7 @@ def make_worker(
     )
     return Worker(
         client,
-        task_queue=task_queue,
+        task_queue=options.task_queue,
         workflows=[SpectraRun, SpectraReconciler],
         activities=[
             steps.step,
@@ -80,4 +82,21 @@ def make_worker(
         max_concurrent_activities=MAX_ACTIVITIES,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=timedelta(seconds=beat_s(lease_s)),
+        deployment_config=_version(options),
+    )
+
+
+def _version(options: TemporalOptions) -> WorkerDeploymentConfig | None:
+    """The version of the worker, where it has one.
+
+    A run moves on to the version that is current: it may wait for people for weeks, and a pinned one would need its old
+    workers for as long. It can, for its graph is data, users' code runs in activities, and `SpectraRun` replays the
+    histories of each version that was released.
+    """
+    if options.build_id is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=options.deployment, build_id=options.build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )

@@ -164,6 +164,25 @@ def test_way_to_temporal_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert "secret-key" not in repr(Settings.load())
 
 
+def test_version_of_the_workers_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_ENGINE", "temporal")
+    unversioned = Settings.load().temporal()
+    monkeypatch.setenv("SPECTRA_TEMPORAL_BUILD_ID", "2026-01-05")
+    monkeypatch.setenv("SPECTRA_TEMPORAL_DEPLOYMENT", "ops-bot")
+
+    versioned = Settings.load().temporal()
+
+    assert unversioned == TemporalOptions(build_id=None, deployment="spectra-bot")
+    assert versioned == TemporalOptions(build_id="2026-01-05", deployment="ops-bot")
+
+
+def test_deployment_that_temporal_would_not_tell_from_its_build_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRA_TEMPORAL_DEPLOYMENT", "ops.bot")
+
+    with pytest.raises(SettingsError, match="SPECTRA_TEMPORAL_DEPLOYMENT"):
+        Settings.load()
+
+
 def test_certificate_of_temporal_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRA_ENGINE", "temporal")
     monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", "nowhere.pem")

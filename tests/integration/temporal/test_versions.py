@@ -1,0 +1,113 @@
+"""Worker versioning: runs follow the build that is current, whichever began them, unless a person holds them back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from spectra_bot import NotRecordedError, RunResult, TemporalOptions, WorkflowRunner
+from tests.integration.temporal.build import shipping, worker
+from tests.temporal_server import TemporalServer
+
+TIMEOUT_S = 120
+
+
+@pytest.fixture
+async def caller(temporal: TemporalServer, task_queue: str) -> AsyncIterator[WorkflowRunner]:
+    """Starts and answers, and takes no work."""
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        WorkflowRunner(workflows=[shipping(None)], temporal=options, recover=False) as runner,
+    ):
+        yield runner
+
+
+async def make_current(temporal: TemporalServer, deployment: str, *build: str) -> None:
+    """Have a build's workers get the work; Temporal knows them a moment after they began."""
+    version = ("--build-id", *build) if build else ("--unversioned",)
+    words = ("worker", "deployment", "set-current-version", "--deployment-name", deployment, *version, "--yes")
+    while (await asyncio.to_thread(temporal.command, *words)).returncode:
+        await asyncio.sleep(0.1)
+
+
+async def approved(caller: WorkflowRunner, asked: RunResult) -> dict[str, object]:
+    """Which build executed what, of a run that goes on."""
+    done = await caller.resume(asked.run_id, asked.pending[0].answer("approve"))
+    return {step: done.outputs.get(step) for step in ("plan", "ship")}
+
+
+async def test_parked_run_goes_on_in_the_build_that_is_current_when_it_is_answered(
+    temporal: TemporalServer, task_queue: str, caller: WorkflowRunner
+) -> None:
+    async with worker(temporal.address, task_queue, "A"):
+        await make_current(temporal, task_queue, "A")
+        asked = await caller.run("shipping")
+    async with worker(temporal.address, task_queue, "B"):
+        await make_current(temporal, task_queue, "B")
+
+        executed = await approved(caller, asked)
+
+    assert executed == {"plan": "A", "ship": "B"}
+
+
+async def test_steps_go_to_the_current_build_while_another_one_works_beside_it(
+    temporal: TemporalServer, task_queue: str, caller: WorkflowRunner
+) -> None:
+    async with worker(temporal.address, task_queue, "A"), worker(temporal.address, task_queue, "B"):
+        await make_current(temporal, task_queue, "A")
+        asked = [await caller.run("shipping") for _ in range(6)]
+        before = [await approved(caller, one) for one in asked[:3]]
+        await make_current(temporal, task_queue, "B")
+        rolled_out = [await approved(caller, one) for one in asked[3:5]]
+        await make_current(temporal, task_queue, "A")
+        rolled_back = await approved(caller, asked[5])
+
+    assert before == [{"plan": "A", "ship": "A"}] * 3
+    assert rolled_out == [{"plan": "A", "ship": "B"}] * 2
+    assert rolled_back == {"plan": "A", "ship": "A"}
+
+
+async def test_run_that_a_person_pins_waits_for_its_build(
+    temporal: TemporalServer, task_queue: str, caller: WorkflowRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spectra_bot.temporal.calls.CALL_S", 2.0)
+    async with worker(temporal.address, task_queue, "A"):
+        await make_current(temporal, task_queue, "A")
+        asked = await caller.run("shipping")
+        version = ("--versioning-override-deployment-name", task_queue, "--versioning-override-build-id", "A")
+        pinned = temporal.command(
+            *("workflow", "update-options", "--workflow-id", asked.run_id),
+            *("--versioning-override-behavior", "pinned", *version),
+        )
+        assert pinned.returncode == 0, pinned.stderr
+    async with worker(temporal.address, task_queue, "B"):
+        await make_current(temporal, task_queue, "B")
+
+        with pytest.raises(NotRecordedError):
+            await caller.answer(asked.pending[0].id, asked.pending[0].answer("approve"))
+        async with worker(temporal.address, task_queue, "A"):
+            executed = await approved(caller, asked)
+
+    assert executed == {"plan": "A", "ship": "A"}
+
+
+async def test_runs_that_began_without_builds_go_over_to_the_first_and_back(
+    temporal: TemporalServer, task_queue: str, caller: WorkflowRunner
+) -> None:
+    async with worker(temporal.address, task_queue, "A"):
+        async with worker(temporal.address, task_queue):
+            asked = [await caller.run("shipping") for _ in range(2)]
+            not_current_yet = await approved(caller, asked[0])
+            await make_current(temporal, task_queue, "A")
+        current = await approved(caller, asked[1])
+        begun = await caller.run("shipping")
+    async with worker(temporal.address, task_queue):
+        await make_current(temporal, task_queue)
+        given_up = await approved(caller, begun)
+
+    assert not_current_yet == {"plan": None, "ship": None}
+    assert current == {"plan": None, "ship": "A"}
+    assert given_up == {"plan": "A", "ship": None}
