@@ -90,6 +90,7 @@ class WorkflowRunner:
         self._max_payload_bytes = max_payload_bytes
         self._opened: AsyncExitStack | None = None
         self._running: Runner | None = None
+        self._on_cluster: TemporalEngine | None = None
 
     @staticmethod
     def builder() -> WorkflowRunnerBuilder:
@@ -105,7 +106,8 @@ class WorkflowRunner:
         """
         async with AsyncExitStack() as stack:
             if self._temporal is not None:
-                self._running = await stack.enter_async_context(self._on_temporal(self._temporal))
+                self._on_cluster = await stack.enter_async_context(self._on_temporal(self._temporal))
+                self._running = self._on_cluster
             else:
                 self._running = await self._on_a_file(stack)
             self._opened = stack.pop_all()
@@ -150,7 +152,7 @@ class WorkflowRunner:
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Stop the running steps, give up the runs, close the store; what was not finished runs again later."""
-        self._running = None
+        self._running = self._on_cluster = None
         if self._opened is not None:
             opened, self._opened = self._opened, None
             await opened.aclose()
@@ -225,6 +227,17 @@ class WorkflowRunner:
     async def history(self, run_id: str) -> Sequence[Checkpoint]:
         """See `Runner.history`."""
         return await self._engine.history(run_id)
+
+    async def why_idle(self) -> str | None:
+        """Why no worker on Temporal carries runs on, and what to do; None where one does, and on a database file.
+
+        A worker that was killed is missed after two minutes, one that nobody started at once.
+        """
+        return await self._on_cluster.why_idle() if self._on_cluster is not None else None
+
+    async def why_left_out(self) -> str | None:
+        """Why workers with our build id get no work from Temporal, and what to do; None where they do."""
+        return await self._on_cluster.why_left_out() if self._on_cluster is not None else None
 
     @property
     def _engine(self) -> Runner:

@@ -18,6 +18,7 @@ import spectra_bot
 from spectra_bot import app
 from spectra_bot.errors import DefinitionError, PlaceError, SpectraError
 from spectra_bot.loading import load_workflows
+from spectra_bot.runs import RunStatus
 from spectra_bot.settings import Settings
 from spectra_bot.store import find_damage
 from spectra_bot.suggestions import did_you_mean
@@ -54,7 +55,7 @@ async def findings(settings: Settings, *, bad_settings: Sequence[str] = ()) -> l
     Args:
         bad_settings: what can't be used of the environment, so that `settings` has defaults instead.
     """
-    found = [*_settings(bad_settings), await _runs(settings), *_workflows(settings.workflows), _installation()]
+    found = [*_settings(bad_settings), *await _runs(settings), *_workflows(settings.workflows), _installation()]
     if settings.engine == "temporal":
         found.append(await _place(settings))
     found += await _slack(settings)
@@ -112,18 +113,29 @@ async def _database(db: Path) -> Finding:
     return _ok("database", f"{place} opens and is whole; questions that wait: {waiting}")
 
 
-async def _runs(settings: Settings) -> Finding:
-    """Where runs are: a database file, or Temporal."""
+async def _runs(settings: Settings) -> list[Finding]:
+    """Where runs are, a database file or Temporal, and who carries them on there."""
     if settings.engine == "embedded":
-        return await _database(settings.db)
+        return [await _database(settings.db)]
     try:
         async with app.make_runner(settings.db, temporal=settings.temporal(), read_only=True) as runner:
             waiting = len(await runner.list_pending(limit=1000))
+            is_open = bool(waiting or await runner.list_runs(status=RunStatus.RUNNING, limit=1))
+            idle = await runner.why_idle()
+            left_out = await runner.why_left_out() if settings.temporal_build_id is not None else None
     except SpectraError as error:
         advice = "" if isinstance(error, DefinitionError | PlaceError) else "; see TEMPORAL_ADDRESS and its neighbours"
-        return _problem("temporal", f"{error}{advice}")
+        return [_problem("temporal", f"{error}{advice}")]
     where = f"{settings.temporal_address}, namespace {settings.temporal_namespace}"
-    return _ok("temporal", f"{where} lets us in; questions that wait: {waiting}")
+    said = f"{where} lets us in; questions that wait: {waiting}"
+    return [_ok("temporal", said), _workers(settings, idle or left_out, is_needed=is_open and idle is not None)]
+
+
+def _workers(settings: Settings, missing: str | None, *, is_needed: bool) -> Finding:
+    """Who carries runs on; that nobody does is no problem before there are any."""
+    if missing is None:
+        return _ok("workers", f"somebody takes work from task queue {settings.temporal_task_queue}")
+    return _problem("workers", missing) if is_needed else _off("workers", missing)
 
 
 async def _place(settings: Settings) -> Finding:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import click
 from pydantic import BaseModel, JsonValue
 from rich.console import Console
+from rich.text import Text
 
+from spectra_bot.printable import printable
 from spectra_bot.redact import redact
 
 PLAIN_WIDTH = 120
@@ -29,6 +31,11 @@ def stderr() -> Console:
 def has_terminal() -> bool:
     """A person can be asked here."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def warn(said: str) -> None:
+    """Say what a person should see to."""
+    stderr().print(Text(printable(redact(f"Warning: {said}")), style="yellow"), soft_wrap=True)
 
 
 def print_records(records: BaseModel | Sequence[BaseModel] | JsonValue) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from spectra_bot import app
 from spectra_bot.cli.exit_codes import ExitCode, Refusal, exit_code_of
 from spectra_bot.cli.options import Call
+from spectra_bot.cli.output import warn
 from spectra_bot.errors import RunNotFoundError, SpectraError, UnknownInterruptError
 from spectra_bot.interrupts import IInterruptHandler
 from spectra_bot.runner import Runner
@@ -68,6 +69,8 @@ async def opened(
 ) -> AsyncIterator[Runner]:
     """A runner that carries on only what this command touches, or nothing where it only reads.
 
+    Where a change waits for a worker and there is none, it says so first.
+
     Args:
         creates: a database file that is not there yet is made.
 
@@ -87,6 +90,8 @@ async def opened(
         max_payload_bytes=call.settings.max_payload,
     )
     async with runner:
+        if not read_only and (idle := await runner.why_idle()):
+            warn(idle)
         try:
             yield runner
         except SpectraError as error:

@@ -45,6 +45,7 @@ from spectra_bot.runs import (
 from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.changes import Changes
 from spectra_bot.temporal.connection import connect
+from spectra_bot.temporal.crew import look_at
 from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES
 from spectra_bot.temporal.listing import Listing
 from spectra_bot.temporal.messages import SPECTRA_RUN, Events, RunInput, entry_of
@@ -143,6 +144,16 @@ class TemporalEngine:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
+
+    async def why_idle(self) -> str | None:
+        """See `WorkflowRunner.why_idle`."""
+        crew = await look_at(self._client, self._options, self._clock)
+        return crew.why_idle(self._options) if crew is not None else None
+
+    async def why_left_out(self) -> str | None:
+        """See `WorkflowRunner.why_left_out`."""
+        crew = await look_at(self._client, self._options, self._clock)
+        return crew.why_left_out(self._options) if crew is not None else None
 
     # Starting and waiting.
 

@@ -39,6 +39,7 @@ from spectra_bot.settings import Settings
 from spectra_bot.store.faults import BUSY_TIMEOUT_S
 from spectra_bot.temporal.beats import beat_s
 from spectra_bot.temporal.calls import CALL_S
+from spectra_bot.temporal.crew import RECENT
 from spectra_bot.temporal.limits import INLINE_BYTES, MAX_CALL_BYTES, MAX_LOG_BYTES
 from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES as TEMPORAL_PAYLOAD_BYTES
 from spectra_bot.temporal.visibility import ATTRIBUTES
@@ -223,3 +224,4 @@ def test_what_differs_on_temporal_is_as_in_the_code() -> None:
     assert f"Whatever is above {INLINE_BYTES // 1024} KiB" in said
     assert f"{len(ATTRIBUTES)} search" in said.replace("four", "4")
     assert beat_s(LEASE_S) == 1.0
+    assert (RECENT, "killed after two minutes" in " ".join(said.split())) == (timedelta(minutes=2), True)

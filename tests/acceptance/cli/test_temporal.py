@@ -73,8 +73,32 @@ async def test_run_that_one_command_started_is_listed_answered_and_shown_by_othe
             assert answered.code == 0, answered.err
             assert listed["status"] == "completed"
             assert f"{program.env['TEMPORAL_ADDRESS']}, namespace default lets us in" in doctor.out + doctor.err
+            assert "ok      workers: somebody takes work from task queue" in doctor.out
+            assert "Warning" not in started.err + answered.err
         finally:
             serving.kill()
+
+
+def test_change_that_nobody_works_on_is_told_so_and_is_a_problem_from_then_on(program: Program) -> None:
+    source, target = make_sample(program.folder)
+    words = ("run", "release", f"source={source}", f"target={target}", "--workflows", "spectra_bot.demo.release")
+    nobody = f"no worker takes work from task queue {program.folder.name}: start `spectra-bot worker`"
+
+    before = program("doctor")
+    starting = program.start(*words)
+    try:
+        assert starting.stderr is not None
+        told = starting.stderr.readline()
+        begun = starting.stderr.readline()
+    finally:
+        starting.kill()
+        starting.communicate()
+    after = program("doctor")
+
+    assert told.strip() == f"Warning: {nobody}"
+    assert begun.startswith("Run ")
+    assert f"off     workers: {nobody}" in before.out
+    assert f"problem workers: {nobody}" in after.out
 
 
 def test_command_for_database_files_says_that_there_is_none(program: Program) -> None:
