@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from spectra_bot.clock import Clock, SystemClock
@@ -150,12 +151,14 @@ class WorkflowRunner:
             report=self._report,
         )
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop the running steps, give up the runs, close the store; what was not finished runs again later."""
         self._running = self._on_cluster = None
         if self._opened is not None:
             opened, self._opened = self._opened, None
-            await opened.aclose()
+            await opened.__aexit__(kind, error, trace)
 
     @property
     def workflows(self) -> Mapping[str, Workflow]:

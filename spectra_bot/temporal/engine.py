@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from types import TracebackType
 from typing import Self
 
 from pydantic_core import to_json
@@ -142,8 +143,21 @@ class TemporalEngine:
             if reconciler.can_look:
                 await ensure_reconciler(client, task_queue=queue, lease_s=self._lease_s)
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._stack.aclose()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop working.
+
+        Raises:
+            StoreError: our worker failed for good, which cancelled whoever opened this.
+        """
+        try:
+            await self._stack.__aexit__(kind, error, trace)
+        except RuntimeError as failed:  # as the SDK ends a worker
+            why = failed.__cause__ or failed
+            raise StoreError(
+                f"Temporal at {self._options.address} gives this worker no work any more: {why}"
+            ) from failed
 
     async def why_idle(self) -> str | None:
         """See `WorkflowRunner.why_idle`."""

@@ -128,7 +128,7 @@ async def watch(path: str) -> dict[str, str]:
         figures[name] = in_words(took)
     figures["memory"] = memory()
     began = time.perf_counter()
-    await runner.__aexit__()
+    await runner.__aexit__(None, None, None)
     figures["stop"] = f"{time.perf_counter() - began:.2f} s"
     return figures
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from spectra_bot import TemporalOptions, WorkflowRunner
+import pytest
+
+from spectra_bot import StoreError, TemporalOptions, WorkflowRunner
 from spectra_bot.temporal.crew import RECENT
 from spectra_bot.testing import ManualClock
 from tests.integration.temporal.build import shipping
@@ -69,3 +71,16 @@ async def test_worker_that_asked_for_nothing_lately_counts_no_more(temporal: Tem
         await until_told(caller, None)
 
         assert await later.why_idle() is not None
+
+
+async def test_worker_that_failed_for_good_ends_its_process_with_the_reason(
+    temporal: TemporalServer, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_worker: object) -> None:
+        raise RuntimeError("Workflow worker failed") from RuntimeError("Poll failure: namespace is gone")
+
+    monkeypatch.setattr("temporalio.worker._workflow._WorkflowWorker.run", fail)  # a server takes a minute to do so
+
+    with pytest.raises(StoreError, match="gives this worker no work any more: Poll failure: namespace is gone"):
+        async with asyncio.timeout(TIMEOUT_S), runner(temporal, task_queue, works=True):
+            await asyncio.Event().wait()
