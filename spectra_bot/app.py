@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from handlers.console import ConsoleHandler
     from handlers.queue import Queue
     from spectra_bot import WorkflowRunner
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,10 @@ class Surface:
     """Where people are asked, and how their answers come in."""
 
     handler: IInterruptHandler
+    place: str
+    """Where it asks, in words."""
+    check: Callable[[], Awaitable[None]]
+    """Returns where it can ask, as far as one can tell now. A SettingsError says what to do."""
     listen: Callable[[Runner], AbstractAsyncContextManager[str]]
     """Takes answers to this runner while the block lasts; yields where, in words. A SettingsError says what to do."""
 
@@ -119,16 +126,15 @@ async def handlers_elsewhere(settings: Settings) -> AsyncIterator[list[IInterrup
         yield found
 
 
-async def check_slack(settings: Settings) -> list[tuple[bool, str]]:
+async def check_slack(settings: Settings, bot_token: SecretStr) -> list[tuple[bool, str]]:
     """What Slack says of the tokens: whether each is fine, and in words."""
     from handlers.slack import check_app_token, open_client  # noqa: PLC0415
     from handlers.slack import check_slack as check  # noqa: PLC0415
 
-    access = settings.slack()
-    async with open_client(access.bot_token.get_secret_value(), base_url=settings.slack_api_url) as client:
+    async with open_client(bot_token.get_secret_value(), base_url=settings.slack_api_url) as client:
         found = list(await check(client))
-        if access.app_token is not None:
-            found.append(await check_app_token(client, access.app_token.get_secret_value()))
+        if settings.slack_app_token is not None:
+            found.append(await check_app_token(client, settings.slack_app_token.get_secret_value()))
     return [(finding.is_fine, finding.text) for finding in dict.fromkeys(found)]
 
 
@@ -158,41 +164,63 @@ async def check_place(url: SecretStr) -> tuple[bool, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What `serve` runs: a runner that carries everything on, with Slack, a queue or both in front of it."""
+    """What `serve` and `worker` run: a runner that carries everything on, with Slack, a queue or both in front of it.
+
+    Args:
+        listens: take what people do in Slack and in the queue; else only ask there.
+        works: carry runs on; else other processes do, on Temporal.
+    """
 
     settings: Settings
     workflows: Sequence[Workflow]
+    listens: bool = True
+    works: bool = True
 
-    async def run(self, stop: asyncio.Event, *, ready: Callable[[str], None]) -> None:
+    async def run(
+        self, stop: asyncio.Event, *, ready: Callable[[str], None], warn: Callable[[str], None] = logger.warning
+    ) -> None:
         """Serve until `stop` is set, then let what is at work finish for a few seconds.
 
         Args:
-            ready: told what it listens on, once it does.
+            ready: told where it listens, or asks, once it does.
+            warn: told what somebody should see to.
 
         Raises:
             SettingsError: Slack or Redis refuses us, or the port is taken; says what to do.
         """
         settings = self.settings
         async with AsyncExitStack() as stack:
-            surfaces: list[Surface] = []
-            if settings.serves_slack:
-                surfaces.append(await stack.enter_async_context(_slack(settings, settings.slack().bot_token)))
-            if settings.redis_url is not None:
-                surfaces.append(await stack.enter_async_context(_queue(settings, settings.redis_url)))
-            handlers = [surface.handler for surface in surfaces]
+            surfaces = [await stack.enter_async_context(surface) for surface in self._surfaces()]
             runner = make_runner(
                 settings.db,
                 temporal=settings.temporal(),
                 workflows=self.workflows,
-                handlers=handlers,
-                recover=True,
+                handlers=[surface.handler for surface in surfaces],
+                recover=self.works,
                 max_payload_bytes=settings.max_payload,
             )
+            if not self.listens:
+                for surface in surfaces:
+                    await surface.check()
             await stack.enter_async_context(runner)
-            places = [await stack.enter_async_context(surface.listen(runner)) for surface in surfaces]
+            places = [surface.place for surface in surfaces]
+            if self.listens:
+                places = [await stack.enter_async_context(surface.listen(runner)) for surface in surfaces]
             settle_in()
+            idle = await (runner.why_left_out() if self.works else runner.why_idle())
+            if idle is not None:
+                warn(idle)
             ready(" and ".join(places))
             await stop.wait()
+
+    def _surfaces(self) -> Iterator[AbstractAsyncContextManager[Surface]]:
+        settings = self.settings
+        if self.listens and settings.serves_slack:
+            yield _slack(settings, settings.slack().bot_token)
+        elif (bot_token := settings.slack_posting()) is not None:
+            yield _slack(settings, bot_token)
+        if settings.redis_url is not None:
+            yield _queue(settings, settings.redis_url)
 
 
 @contextlib.asynccontextmanager
@@ -202,6 +230,7 @@ async def _slack(settings: Settings, bot_token: SecretStr) -> AsyncIterator[Surf
         SlackSetupError,
         build_slack_app,
         open_client,
+        refuse_bad_token,
         serve_http,
         serve_socket,
     )
@@ -219,33 +248,38 @@ async def _slack(settings: Settings, bot_token: SecretStr) -> AsyncIterator[Surf
                 signing_secret=access.signing_secret.get_secret_value() if access.signing_secret else None,
                 allow_other_workspaces=settings.allow_other_workspaces,
             )
-            try:
+            with _told_as_setting(SlackSetupError):
                 if access.app_token is not None:
                     async with serve_socket(app, access.app_token.get_secret_value()):
                         yield "Slack's Socket Mode"
                 else:
                     async with serve_http(app, host=settings.host, port=settings.port) as server:
                         yield server.url
-            except SlackSetupError as error:
-                raise SettingsError(str(error)) from error
 
-        yield Surface(handler=handler, listen=listen)
+        async def check() -> None:
+            with _told_as_setting(SlackSetupError):
+                await refuse_bad_token(client)
+
+        yield Surface(handler=handler, place="Slack", check=check, listen=listen)
 
 
 @contextlib.asynccontextmanager
 async def _queue(settings: Settings, url: SecretStr) -> AsyncIterator[Surface]:
     async with _opened_queue(settings, url) as queue:
-        from handlers.queue import QueueHandler, QueueSetupError, serve_queue  # noqa: PLC0415
+        from handlers.queue import QueueHandler, QueueSetupError, refuse_bad_queue, serve_queue  # noqa: PLC0415
 
         @contextlib.asynccontextmanager
         async def listen(runner: Runner) -> AsyncIterator[str]:
-            try:
+            with _told_as_setting(QueueSetupError):
                 async with serve_queue(runner, queue, trusts_names=settings.redis_trusts_names):
                     yield f"the stream {queue.streams.answers} of Redis at {queue.where}"
-            except QueueSetupError as error:
-                raise SettingsError(str(error)) from error
 
-        yield Surface(handler=QueueHandler(queue), listen=listen)
+        async def check() -> None:
+            with _told_as_setting(QueueSetupError):
+                await refuse_bad_queue(queue)
+
+        place = f"the stream {queue.streams.requests} of Redis at {queue.where}"
+        yield Surface(handler=QueueHandler(queue), place=place, check=check, listen=listen)
 
 
 @contextlib.asynccontextmanager
@@ -258,11 +292,17 @@ async def _opened_queue(settings: Settings, url: SecretStr) -> AsyncIterator[Que
         raise SettingsError(
             "SPECTRA_REDIS_URL is set, and the package redis is not installed: pip install 'spectra-bot[redis]'"
         ) from error
-    try:
+    with _told_as_setting(QueueSetupError):
         streams = Streams(
             requests=settings.redis_requests, answers=settings.redis_answers, set_aside=settings.redis_set_aside
         )
         async with open_queue(url.get_secret_value(), streams=streams) as queue:
             yield queue
-    except QueueSetupError as error:
-        raise SettingsError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _told_as_setting(error: type[SpectraError]) -> Iterator[None]:
+    try:
+        yield
+    except error as problem:
+        raise SettingsError(str(problem)) from problem

@@ -197,6 +197,17 @@ class Settings(BaseSettings):
             signing_secret=self.slack_signing_secret,
         )
 
+    def slack_posting(self) -> SecretStr | None:
+        """The token with which questions are posted, and no more; None where nothing of Slack is set.
+
+        Raises:
+            SettingsError: it is missing beside other settings of Slack, or of the wrong kind.
+        """
+        found = self.slack_posting_problems() if self.has_slack else []
+        if found:
+            raise SettingsError("\n  ".join(["Slack is not set up:", *found]))
+        return self.slack_bot_token
+
     @property
     def has_slack(self) -> bool:
         """Something of Slack is set, so it is meant to work."""
@@ -209,6 +220,10 @@ class Settings(BaseSettings):
 
     def slack_problems(self) -> list[str]:
         """What stands between these settings and Slack, a line each."""
+        return [*self.slack_posting_problems(), *self.slack_listening_problems()]
+
+    def slack_posting_problems(self) -> list[str]:
+        """What keeps these settings from posting questions, a line each."""
         found = []
         if self.slack_bot_token is None:
             found.append(
@@ -216,6 +231,11 @@ class Settings(BaseSettings):
             )
         elif not _value(self.slack_bot_token).startswith(("xoxb-", "xoxe.xoxb-")):
             found.append("SLACK_BOT_TOKEN is not a bot token: it begins with xoxb-; see OAuth & Permissions")
+        return found
+
+    def slack_listening_problems(self) -> list[str]:
+        """What keeps these settings from hearing of clicks, a line each."""
+        found = []
         if self.slack_app_token is None and self.slack_signing_secret is None:
             found.append(
                 "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set: for Socket Mode make an app-level "

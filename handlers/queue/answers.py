@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from redis.backoff import ExponentialWithJitterBackoff
 
-from handlers.queue.check import check_queue
+from handlers.queue.check import refuse_bad_queue
 from handlers.queue.connection import BLOCK_S, Queue
 from handlers.queue.entries import AnswerEntry, Refusal, RefusedAnswer
-from handlers.queue.errors import REDIS_FAILURES, QueueError, QueueSetupError, in_short
+from handlers.queue.errors import REDIS_FAILURES, in_short
 from handlers.queue.group import AnswerGroup, Entry
 from spectra_bot import (
     AnswerError,
@@ -51,14 +51,7 @@ async def serve_queue(
     Raises:
         QueueSetupError: Redis does not let us in; says what to do. One that is away is waited for instead.
     """
-    try:
-        found = await check_queue(queue)
-    except QueueSetupError:
-        raise
-    except QueueError as error:
-        logger.warning("redis not reached yet; the bot goes on trying", extra={"why": str(error)})
-    else:
-        logger.info("listening to a queue", extra={"queue": found})
+    await refuse_bad_queue(queue)
     group = AnswerGroup(queue)
     answers = Answers(
         runner=runner,

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import astuple
 
 from handlers.queue.connection import Queue, asked
-from handlers.queue.errors import REDIS_FAILURES, QueueSetupError, queue_error
+from handlers.queue.errors import REDIS_FAILURES, QueueError, QueueSetupError, queue_error
+
+logger = logging.getLogger(__name__)
 
 OLDEST = (6, 2)
 """The first Redis with XAUTOCLAIM."""
+
+
+async def refuse_bad_queue(queue: Queue) -> None:
+    """Begin only with a Redis that lets us in; one that is away is waited for later.
+
+    Raises:
+        QueueSetupError: it does not; says what to do.
+    """
+    try:
+        found = await check_queue(queue)
+    except QueueSetupError:
+        raise
+    except QueueError as error:
+        logger.warning("redis not reached yet; the bot goes on trying", extra={"why": str(error)})
+    else:
+        logger.info("redis lets us in", extra={"queue": found})
 
 
 async def check_queue(queue: Queue) -> str:

@@ -7,6 +7,7 @@ from handlers.slack.errors import DeliveryError, SlackError, SlackSetupError
 from handlers.slack.handler import SlackApprovalHandler
 from handlers.slack.http_server import EVENTS_PATH, HEALTH_PATH, HttpServer, serve_http
 from handlers.slack.socket_mode import SocketListener, serve_socket
+from handlers.slack.workspace import refuse_bad_token
 
 __all__ = [
     "BOT_SCOPES",
@@ -24,6 +25,7 @@ __all__ = [
     "check_app_token",
     "check_slack",
     "open_client",
+    "refuse_bad_token",
     "serve_http",
     "serve_socket",
 ]

@@ -185,11 +185,16 @@ async def _slack(settings: Settings) -> list[Finding]:
     if not settings.has_slack:
         missing = "; ".join(settings.slack_problems())
         return [_off("slack", f"no setting of it is set, so questions are not asked there. {missing}")]
-    problems = settings.slack_problems()
-    if problems:
-        return [_problem("slack", problem) for problem in problems]
-    said = await app.check_slack(settings)
-    return [*(_ok("slack", text) if is_fine else _problem("slack", text) for is_fine, text in said), _channel(settings)]
+    problems, deaf = settings.slack_posting_problems(), settings.slack_listening_problems()
+    may_be_deaf = settings.slack_app_token is None and settings.engine == "temporal"
+    if problems or settings.slack_bot_token is None or (deaf and not may_be_deaf):
+        return [_problem("slack", problem) for problem in [*problems, *deaf]]
+    said = await app.check_slack(settings, settings.slack_bot_token)
+    return [
+        *(_ok("slack", text) if is_fine else _problem("slack", text) for is_fine, text in said),
+        *(_off("slack", f"{problem}; `spectra-bot worker` needs neither") for problem in deaf),
+        _channel(settings),
+    ]
 
 
 def _channel(settings: Settings) -> Finding:

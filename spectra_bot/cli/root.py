@@ -25,6 +25,7 @@ _COMMANDS = {
     "history": "reading",
     "workflows": "reading",
     "serve": "serving",
+    "worker": "serving",
     "doctor": "doctor",
     "backup": "caring",
     "prune": "caring",

@@ -32,6 +32,20 @@ def refuse_temporal(settings: Settings, wanted: str) -> None:
         raise Refusal(f"runs are in Temporal (SPECTRA_ENGINE), not in a database file; {wanted}", ExitCode.USAGE)
 
 
+def refuse_embedded(settings: Settings, wanted: str) -> None:
+    """Stop where several processes are to share what one does on a database file.
+
+    Raises:
+        Refusal: runs are in a file; says what does it there.
+    """
+    if settings.engine == "embedded":
+        raise Refusal(
+            f"{wanted} is for Temporal (SPECTRA_ENGINE=temporal); on one machine `spectra-bot serve` both takes what "
+            "people do and carries runs on",
+            ExitCode.USAGE,
+        )
+
+
 def refuse_missing_folder(db: Path) -> None:
     """Stop at a database that can't be there.
 

@@ -16,7 +16,7 @@ import click
 import pytest
 from pydantic import ValidationError
 
-from handlers.slack import EVENTS_PATH
+from handlers.slack import EVENTS_PATH, HEALTH_PATH
 from spectra_bot import (
     InterruptOption,
     InterruptRequest,
@@ -210,6 +210,7 @@ def test_limits_are_as_the_readme_tells_them() -> None:
 
 def test_path_that_slack_calls_is_as_the_readme_names_it() -> None:
     assert f"`{EVENTS_PATH}`" in README
+    assert f"`{HEALTH_PATH}`" in README
 
 
 def test_what_differs_on_temporal_is_as_in_the_code() -> None:

@@ -16,10 +16,10 @@ from tests.acceptance.cli.program import TIMEOUT_S, Program
 
 
 class Serving:
-    """A process that serves; what it says on standard error is read line by line."""
+    """A process that serves, or works; what it says on standard error is read line by line."""
 
-    def __init__(self, program: Program, *words: str) -> None:
-        self.process = program.start("serve", *words)
+    def __init__(self, program: Program, *words: str, command: str = "serve") -> None:
+        self.process = program.start(command, *words)
         self.said: list[str] = []
 
     async def says(self, pattern: str) -> re.Match[str]:

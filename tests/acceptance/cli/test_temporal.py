@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,23 +11,11 @@ from spectra_bot.demo.sample import make_sample
 from spectra_bot.testing import FakeSlack
 from tests.acceptance.cli.program import Program
 from tests.acceptance.cli.test_serve import Serving, posts, seen, settings
-from tests.temporal_server import TemporalServer, a_temporal
-
-
-@pytest.fixture(scope="module")
-def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    with a_temporal(tmp_path_factory.mktemp("temporal")) as server:
-        yield server
 
 
 @pytest.fixture
-def program(temporal: TemporalServer, tmp_path: Path) -> Program:
-    env = {
-        "SPECTRA_ENGINE": "temporal",
-        "TEMPORAL_ADDRESS": temporal.address,
-        "SPECTRA_TEMPORAL_TASK_QUEUE": tmp_path.name,
-    }
-    return Program(tmp_path, env)
+def program(program_on_temporal: Program) -> Program:
+    return program_on_temporal
 
 
 async def test_release_is_started_and_approved_in_slack(program: Program) -> None:
