@@ -23,6 +23,8 @@ from spectra_bot.workflow import Workflow
 
 MAX_ACTIVITIES = 1000
 """How many steps and handlers are at work at once; one that asks at a terminal takes a place for hours."""
+WORKFLOW_RUNNER = UnsandboxedWorkflowRunner()
+"""No user's code runs in a workflow, so there is nothing that a sandbox would keep from the clock."""
 STICKY = timedelta(seconds=2)
 """After so long another worker takes over what a dead one holds in its memory."""
 
@@ -77,8 +79,7 @@ def make_worker(
             reconciler.reconcile,
         ],
         interceptors=[StoresResults(client)] if has_place else [],
-        # No user's code runs in a workflow, so there is nothing that a sandbox would keep from the clock.
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=WORKFLOW_RUNNER,
         max_concurrent_activities=MAX_ACTIVITIES,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=timedelta(seconds=beat_s(lease_s)),

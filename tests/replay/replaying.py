@@ -1,0 +1,23 @@
+"""Carries a kept history out again with today's code, as a worker does that takes a run over."""
+
+from __future__ import annotations
+
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from spectra_bot.temporal.reconciling import SpectraReconciler
+from spectra_bot.temporal.run import SpectraRun
+from spectra_bot.temporal.worker import WORKFLOW_RUNNER
+
+
+async def replay(name: str, text: str, *, run: type[SpectraRun] = SpectraRun) -> None:
+    """Return if today's workflow gives the commands that the history shows.
+
+    Raises:
+        Exception: it does not, so that a run in flight would stand still with it.
+    """
+    replayer = Replayer(
+        workflows=[run, SpectraReconciler], workflow_runner=WORKFLOW_RUNNER, data_converter=pydantic_data_converter
+    )
+    await replayer.replay_workflow(WorkflowHistory.from_json(name, text))
