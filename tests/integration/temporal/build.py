@@ -2,7 +2,8 @@
 
     python -m tests.integration.temporal.build ADDRESS TASK_QUEUE [BUILD_ID]
 
-It says `open`, and stops in order at a line that it reads. Its steps return the build that executed them.
+It says `open`, and stops in order at a line that it reads. Its steps return the build that executed them, and its
+handler says which build looks whether what it delivered still stands; a build whose name ends in `mute` can't deliver.
 """
 
 from __future__ import annotations
@@ -10,9 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
-from spectra_bot import HumanGateStep, StepContext, TemporalOptions, Workflow, WorkflowRunner
+from pydantic import JsonValue
+
+from spectra_bot import (
+    Delivered,
+    HumanGateStep,
+    InterruptRequest,
+    StepContext,
+    TemporalOptions,
+    Workflow,
+    WorkflowRunner,
+)
 from tests.integration.answering_process import say
 from tests.integration.processes import Process
 
@@ -35,9 +46,26 @@ def shipping(build: str | None) -> Workflow:
     return workflow
 
 
+class Desk:
+    """Delivers with the name of its build."""
+
+    name = "desk"
+
+    def __init__(self, build: str | None) -> None:
+        self._build = build
+
+    async def handle(self, _request: InterruptRequest) -> Delivered:
+        if self._build is not None and self._build.endswith("mute"):
+            raise ConnectionError(f"{self._build} can't deliver")
+        return Delivered({"build": self._build})
+
+    async def stands(self, _request: InterruptRequest, _receipt: Mapping[str, JsonValue]) -> bool:
+        return True
+
+
 async def main(address: str, task_queue: str, build: str | None = None) -> None:
     options = TemporalOptions(address=address, task_queue=task_queue, build_id=build, deployment=task_queue)
-    async with WorkflowRunner(workflows=[shipping(build)], temporal=options, lease_s=LEASE_S):
+    async with WorkflowRunner(workflows=[shipping(build)], handlers=[Desk(build)], temporal=options, lease_s=LEASE_S):
         say("open")
         await asyncio.to_thread(sys.stdin.readline)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import Client
+from temporalio.service import RPCError
 
-from spectra_bot import NotRecordedError, RunResult, TemporalOptions, WorkflowRunner
+from spectra_bot import NotRecordedError, RunResult, StoreError, TemporalOptions, WorkflowRunner
 from tests.integration.temporal.build import shipping, worker
 from tests.temporal_server import TemporalServer
 
@@ -111,3 +115,52 @@ async def test_runs_that_began_without_builds_go_over_to_the_first_and_back(
     assert not_current_yet == {"plan": None, "ship": None}
     assert current == {"plan": None, "ship": "A"}
     assert given_up == {"plan": "A", "ship": None}
+
+
+async def test_what_the_old_build_could_not_deliver_the_new_one_does(
+    temporal: TemporalServer, task_queue: str, caller: WorkflowRunner
+) -> None:
+    async with worker(temporal.address, task_queue, "mute"):
+        await make_current(temporal, task_queue, "mute")
+        asked = await caller.run("shipping")
+    async with worker(temporal.address, task_queue, "B"):
+        await make_current(temporal, task_queue, "B")
+        while not (delivered := await receipts(caller, asked.run_id)):
+            await asyncio.sleep(0.05)
+
+    assert delivered == [{"build": "B"}]
+
+
+async def receipts(caller: WorkflowRunner, run_id: str) -> list[object]:
+    with contextlib.suppress(StoreError):  # no worker may be there yet
+        return [
+            checkpoint.detail["receipt"]
+            for checkpoint in await caller.history(run_id)
+            if checkpoint.event == "InterruptDelivered"
+        ]
+    return []
+
+
+async def test_current_build_goes_on_looking_whether_questions_stand(
+    temporal: TemporalServer, task_queue: str, caller: WorkflowRunner
+) -> None:
+    async with worker(temporal.address, task_queue, "A"):
+        await make_current(temporal, task_queue, "A")
+        await until_looked(temporal, task_queue, "A")
+    async with worker(temporal.address, task_queue, "B"):
+        await make_current(temporal, task_queue, "B")
+        await until_looked(temporal, task_queue, "B")
+
+
+async def until_looked(temporal: TemporalServer, task_queue: str, build: str) -> None:
+    """Return when a worker of that build looks."""
+    client = await Client.connect(temporal.address)
+    looking = client.get_workflow_handle(f"spectra-reconciler-{task_queue}")
+    while True:
+        with contextlib.suppress(RPCError):  # it has not begun
+            said = (await looking.describe()).raw_description
+            is_at_work = [PendingActivityState.PENDING_ACTIVITY_STATE_STARTED]
+            runs_in = said.workflow_execution_info.versioning_info.deployment_version.build_id
+            if runs_in == build and [one.state for one in said.pending_activities] == is_at_work:
+                return
+        await asyncio.sleep(0.05)
