@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -51,3 +52,27 @@ def test_slack_redis_and_temporal_are_not_loaded_where_they_are_not_set_up(progr
         for name in modules
         if name.startswith(("slack_", "aiohttp", "handlers.slack", "redis", "handlers.queue", "temporalio", "fsspec"))
     ] == []
+
+
+def test_package_itself_loads_neither_slack_nor_temporal(program: Program) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import spectra_bot, sys; print(*sys.modules)"],
+        cwd=program.folder,
+        env=program.env | {"SPECTRA_ENGINE": "temporal"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+
+    assert not {"temporalio", "google.protobuf", "slack_sdk", "redis", "rich"} & set(done.stdout.split())
+
+
+def test_core_is_installed_without_what_extras_bring() -> None:
+    required = importlib.metadata.requires("spectra-bot")
+    assert required is not None
+
+    core = [requirement for requirement in required if "extra ==" not in requirement]
+
+    assert core
+    assert not [requirement for requirement in core if requirement.startswith(("temporal", "redis", "protobuf"))]

@@ -104,13 +104,15 @@ def test_server_that_is_not_there_is_named(program: Program) -> None:
     assert "Traceback" not in failed.err
 
 
+@pytest.mark.parametrize("command", ["runs", "worker"])
 @pytest.mark.parametrize("package", ["temporalio", "fsspec"])
-def test_missing_extra_is_told_with_the_command_that_installs_it(program: Program, package: str) -> None:
+def test_missing_extra_is_told_with_the_command_that_installs_it(program: Program, package: str, command: str) -> None:
+    program.env["SPECTRA_WORKFLOWS"] = "spectra_bot.demo.release"
     (program.folder / f"{package}.py").write_text(f"raise ModuleNotFoundError('none', name='{package}')")
     program.env["PYTHONPATH"] = f"{program.folder}:{program.env['PYTHONPATH']}"
 
-    failed = program("runs")
+    failed = program(command)
 
-    assert failed.code != 0
+    assert failed.code == 2
     assert "pip install 'spectra-bot[temporal]'" in failed.err
     assert "Traceback" not in failed.err
