@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from spectra_bot.temporal.connection import data_converter
 from spectra_bot.temporal.reconciling import SpectraReconciler
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.worker import WORKFLOW_RUNNER
@@ -18,6 +18,6 @@ async def replay(name: str, text: str, *, run: type[SpectraRun] = SpectraRun) ->
         Exception: it does not, so that a run in flight would stand still with it.
     """
     replayer = Replayer(
-        workflows=[run, SpectraReconciler], workflow_runner=WORKFLOW_RUNNER, data_converter=pydantic_data_converter
+        workflows=[run, SpectraReconciler], workflow_runner=WORKFLOW_RUNNER, data_converter=data_converter(None)
     )
     await replayer.replay_workflow(WorkflowHistory.from_json(name, text))

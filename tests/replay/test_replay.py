@@ -14,11 +14,11 @@ from google.protobuf.json_format import ParseDict
 from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload, Payloads
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from spectra_bot.machine import Command, RunState, todo
 from spectra_bot.machine.events import Event
 from spectra_bot.runs import RunResult
+from spectra_bot.temporal.connection import data_converter
 from spectra_bot.temporal.handler_activities import HandlerActivities
 from spectra_bot.temporal.messages import SPECTRA_RUN, Entry, RunInput, event_of
 from spectra_bot.temporal.run import SpectraRun
@@ -81,7 +81,7 @@ def _argument(method: Any) -> type:
 
 def _decoded(payload: Mapping[str, JsonValue], kind: type) -> object:
     sent = Payloads(payloads=[ParseDict(dict(payload), Payload())])
-    return pydantic_data_converter.payload_converter.from_payloads(sent.payloads, [kind])[0]
+    return data_converter(None).payload_converter.from_payloads(sent.payloads, [kind])[0]
 
 
 @pytest.mark.parametrize(("name", "text"), KEPT)
