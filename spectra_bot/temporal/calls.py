@@ -61,8 +61,7 @@ class RunCalls:
         """What an Update of a run came to; it is durable by then.
 
         Raises:
-            RunNotFoundError: no such run.
-            RunClosedError: it is closed in Temporal.
+            RunClosedError: it is closed in Temporal, or is not there: asking it tells which.
             NotRecordedError: no worker took it in time; nothing is known to be stored, and the same again is safe.
             SpectraError: it was refused.
         """
@@ -85,6 +84,8 @@ class RunCalls:
             raise StoreError(f"run {run_id} could not be changed: {cause}") from error
         except RPCTimeoutOrCancelledError as error:
             raise NotRecordedError(run_id) from error
+        except RunNotFoundError as error:
+            raise RunClosedError(run_id) from error  # so Temporal says of one that is being closed, too
         except PlaceError as error:
             raise NotRecordedError(run_id, f"{error}; see to that") from error
 

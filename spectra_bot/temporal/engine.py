@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from pydantic_core import to_json
-from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
@@ -23,7 +23,6 @@ from spectra_bot.engine.starting import run_started
 from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.engine.views import checkpoint_of
 from spectra_bot.errors import (
-    PlaceError,
     RunExistsError,
     RunNotFoundError,
     StoreError,
@@ -248,15 +247,9 @@ class TemporalEngine:
         return await self.wait(started)
 
     async def wait(self, run_id: str, *, over: bool = False) -> RunResult:
-        while True:
-            self._listing.note(run_id, await self._waiting.until_rest(run_id, over=over))
-            try:
-                return await self._result(run_id)
-            except StoreError as error:
-                if isinstance(error, PlaceError) or isinstance(error.__cause__, WorkflowQueryFailedError):
-                    raise  # it is there, and what it says can't be brought here
-                # It went away just now: looking anew takes its time, and gives up in the end.
-                logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
+        result, seq = await self._waiting.until_rest(run_id, over=over)
+        self._listing.note(run_id, seq)
+        return result
 
     # Deciding and steering.
 

@@ -126,6 +126,8 @@ class Rest:
     is_asking: bool
     """A handler has not had its first turn yet."""
     seq: int
+    result: RunResult | None
+    """The run as it stands; None while it is at work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

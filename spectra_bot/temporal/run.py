@@ -171,11 +171,13 @@ class SpectraRun:
     @workflow.query
     def rest(self) -> Rest:
         """Whether it rests."""
+        state = self._record.state
         return Rest(
-            status=self._record.state.status,
+            status=state.status,
             is_ending=self._commands.is_ending,
             is_asking=not self._commands.handlers.all_asked(),
             seq=len(self._record.entries),
+            result=None if state.status is RunStatus.RUNNING else result_of(state),
         )
 
     @workflow.query

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from temporalio.client import WorkflowQueryFailedError
+
 from spectra_bot.engine.asking import HANDLERS_S
-from spectra_bot.errors import RunNotFoundError, StoreError
-from spectra_bot.runs import RunStatus
+from spectra_bot.errors import PlaceError, RunNotFoundError, StoreError
+from spectra_bot.runs import RunResult, RunStatus
 from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.messages import Rest
 
@@ -28,8 +30,8 @@ class Waiting:
         self._calls = calls
         self._watchers: dict[str, set[asyncio.Event]] = {}
 
-    async def until_rest(self, run_id: str, *, over: bool) -> int:
-        """Return when a run rests, with how many events it has by then.
+    async def until_rest(self, run_id: str, *, over: bool) -> tuple[RunResult, int]:
+        """Return when a run rests: how it stands, and how many events it has by then.
 
         Args:
             over: wait until the run is completed, failed or cancelled instead.
@@ -54,7 +56,7 @@ class Waiting:
         for changed in self._watchers.get(run_id, ()):
             changed.set()
 
-    async def _rested(self, run_id: str, changed: asyncio.Event, *, over: bool) -> int:
+    async def _rested(self, run_id: str, changed: asyncio.Event, *, over: bool) -> tuple[RunResult, int]:
         pause = first = MAX_LOOK_S if over else FIRST_LOOK_S  # of its end Temporal tells by itself
         asking_since: float | None = None
         gives_up_at: float | None = _now() + UNANSWERED_S
@@ -66,8 +68,8 @@ class Waiting:
                 rests = rest.status.over if over else rest.status is not RunStatus.RUNNING
                 asking_since = asking_since or _now()
                 asked = not rest.is_asking or _now() - asking_since > HANDLERS_S
-                if rests and not rest.is_ending and asked:
-                    return rest.seq
+                if rest.result is not None and rests and not rest.is_ending and asked:
+                    return rest.result, rest.seq
                 if not rests:
                     asking_since = None
             try:
@@ -88,9 +90,9 @@ class Waiting:
         """Whether a run rests; None while nobody can say."""
         try:
             rest: Rest = await self._calls.ask(run_id, "rest", result_type=Rest)
-        except StoreError:
-            if is_last:
-                raise
+        except StoreError as error:
+            if is_last or isinstance(error, PlaceError) or isinstance(error.__cause__, WorkflowQueryFailedError):
+                raise  # or it is there, and what it says can't be brought here
             logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
             return None
         return rest

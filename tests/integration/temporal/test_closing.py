@@ -1,0 +1,31 @@
+"""What is given to a run at the moment in which it closes is judged like what is given later."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from spectra_bot import AlreadyAnsweredError, HumanGateStep, RunFinishedError, TemporalOptions, Workflow, WorkflowRunner
+from tests.temporal_server import TemporalServer
+
+TIMEOUT_S = 60
+RUNS = 10
+
+
+async def test_late_answer_and_cancel_of_a_run_that_is_just_closing(temporal: TemporalServer, task_queue: str) -> None:
+    workflow = Workflow("asking")
+    workflow.add("gate", HumanGateStep("Ship it?"))
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        for _ in range(RUNS):
+            asked = await bot.run("asking")
+            [request] = asked.pending
+            await bot.answer(request.id, request.answer("approve", responder="cli:ada"))
+            over = asyncio.create_task(bot.wait(asked.run_id, over=True))
+            while not over.done():
+                with pytest.raises(AlreadyAnsweredError, match="cli:ada"):
+                    await bot.answer(request.id, request.answer("reject", responder="cli:bob"))
+            with pytest.raises(RunFinishedError):
+                await bot.cancel(asked.run_id)
