@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 START_S = 60
+COMMAND = shutil.which("temporal", path=str(Path(sys.executable).parent)) or "temporal"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class TemporalServer:
         """Return when it takes calls."""
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_program(), "server", "start-dev", *self._options()],
+                [COMMAND, "server", "start-dev", *self._options()],
                 stdout=log,
                 stderr=log,
             )
@@ -53,7 +54,7 @@ class TemporalServer:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Have Temporal's own command line do something here."""
         return subprocess.run(
-            [_program(), *words, "--address", self.address],
+            [COMMAND, *words, "--address", self.address],
             capture_output=True,
             text=True,
             timeout=START_S,
@@ -69,12 +70,9 @@ class TemporalServer:
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-            return True
+            # It listens before it is ready to let anybody in.
+            return self.command("operator", "cluster", "health").returncode == 0
         return False
-
-
-def _program() -> str:
-    return shutil.which("temporal", path=str(Path(sys.executable).parent)) or "temporal"
 
 
 @contextlib.contextmanager
