@@ -1,4 +1,4 @@
-"""The seed page, snippet by snippet."""
+"""The seed page, snippet by snippet, on both engines."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from spectra_bot import (
     WorkflowRunner,
 )
 from spectra_bot.testing import FakeSlack
+from tests.engines import Place, built_on
 
 
 def generate_deployment_plan(inputs: dict[str, object]) -> dict[str, object]:
@@ -58,10 +59,10 @@ class DeployReturning(Step):
 
 
 @pytest.fixture(params=[Deploy, DeployReturning])
-async def runner(request: pytest.FixtureRequest) -> AsyncIterator[WorkflowRunner]:
+async def runner(request: pytest.FixtureRequest, place: Place) -> AsyncIterator[WorkflowRunner]:
     workflow = Workflow("deploy")
     workflow.add("deploy", request.param())
-    async with WorkflowRunner.builder().add_workflow(workflow).with_database(":memory:").build() as runner:
+    async with built_on(WorkflowRunner.builder().add_workflow(workflow), place) as runner:
         yield runner
 
 
@@ -84,7 +85,7 @@ async def test_step_re_executes_with_the_response_in_its_context(runner: Workflo
     assert result.outputs["deploy"] == {"status": "approved", "notes": "Looks good, ship it"}
 
 
-async def test_handler_answers_by_itself() -> None:
+async def test_handler_answers_by_itself(place: Place) -> None:
     class AlwaysApprove:
         async def handle(self, request: InterruptRequest) -> InterruptResponse:
             return InterruptResponse(status=InterruptStatus.APPROVED, data={"notes": "by policy"})
@@ -92,22 +93,22 @@ async def test_handler_answers_by_itself() -> None:
     handler: IInterruptHandler = AlwaysApprove()
     workflow = Workflow("deploy")
     workflow.add("deploy", Deploy())
-    builder = WorkflowRunner.builder().add_workflow(workflow).with_database(":memory:")
+    builder = WorkflowRunner.builder().add_workflow(workflow)
 
-    async with builder.add_interrupt_handler(handler).build() as runner:
+    async with built_on(builder.add_interrupt_handler(handler), place) as runner:
         run_id = await runner.start("deploy", {"replicas": 3})
         result = await runner.wait(run_id, over=True)
 
     assert result.outputs["deploy"] == {"status": "approved", "notes": "by policy"}
 
 
-async def test_slack_handler_is_registered_like_any_other() -> None:
+async def test_slack_handler_is_registered_like_any_other(place: Place) -> None:
     workflow = Workflow("deploy")
     workflow.add("deploy", Deploy())
     async with FakeSlack() as slack, open_client(slack.bot_token, base_url=slack.base_url) as client:
         handler: IInterruptHandler = SlackApprovalHandler(client, default_channel="C1")
-        builder = WorkflowRunner.builder().add_workflow(workflow).with_database(":memory:")
-        async with builder.add_interrupt_handler(handler).build() as runner:
+        builder = WorkflowRunner.builder().add_workflow(workflow)
+        async with built_on(builder.add_interrupt_handler(handler), place) as runner:
             await runner.run("deploy", {"replicas": 3})
             [message] = slack.messages("C1")
 
@@ -134,7 +135,7 @@ def test_request_builder_makes_what_keywords_make() -> None:
     assert [option.status for option in request.options] == ["approved", "rejected", "answered"]
 
 
-async def test_gate_is_a_node_that_only_asks() -> None:
+async def test_gate_is_a_node_that_only_asks(place: Place) -> None:
     workflow = Workflow("gated")
     workflow.add("gate", HumanGateStep("Ship it?"))
 
@@ -142,7 +143,7 @@ async def test_gate_is_a_node_that_only_asks() -> None:
     async def ship(ctx: StepContext) -> str:
         return "shipped"
 
-    async with WorkflowRunner(workflows=[workflow], database=":memory:") as runner:
+    async with built_on(WorkflowRunner.builder().add_workflow(workflow), place) as runner:
         asked = await runner.run("gated")
         done = await runner.resume(asked.run_id, InterruptResponse(status=InterruptStatus.APPROVED))
 

@@ -1,8 +1,7 @@
-"""The engines that every test of this folder runs on; a new one adds a parameter and no test."""
+"""Every test of this folder runs on each engine, with time that it moves by hand."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,12 +10,10 @@ from typing import Any, Protocol
 import pytest
 
 from spectra_bot import IInterruptHandler, Workflow, WorkflowRunner
-from spectra_bot.temporal import TemporalOptions
 from spectra_bot.testing.clock import ManualClock
 from tests.conformance.manual_time import ManualRun, TemporalClock
-from tests.temporal_server import TemporalServer, a_temporal
-
-ENGINES = ("embedded", "temporal")
+from tests.engines import a_place_on
+from tests.temporal_server import TemporalServer
 
 
 class OpenRunner(Protocol):
@@ -29,17 +26,6 @@ class MakeRunner(Protocol):
     """Makes a runner on the test's one database, to be opened."""
 
     def __call__(self, *workflows: Workflow, handlers: list[IInterruptHandler] = ...) -> WorkflowRunner: ...
-
-
-@pytest.fixture(scope="session")
-def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    with a_temporal(tmp_path_factory.mktemp("temporal")) as server:
-        yield server
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -62,7 +48,7 @@ def place(
         return {"database": str(tmp_path / "spectra.db")}
     server: TemporalServer = request.getfixturevalue("temporal")
     monkeypatch.setattr("spectra_bot.temporal.worker.SpectraRun", ManualRun)
-    return {"temporal": TemporalOptions(address=server.address, task_queue=f"spectra-{secrets.token_hex(6)}")}
+    return {"temporal": a_place_on(server)}
 
 
 @pytest.fixture

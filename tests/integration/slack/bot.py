@@ -1,4 +1,4 @@
-"""The bot as people meet it: a real runner on SQLite, real Bolt, and a Slack on loopback."""
+"""The bot as people meet it: a real runner on either engine, real Bolt, and a Slack on loopback."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import dataclasses
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from handlers.slack import SlackApprovalHandler, build_slack_app, open_client, serve_http, serve_socket
 from spectra_bot import InterruptRequest, RunResult, Workflow, WorkflowRunner
 from spectra_bot.testing import Ack, FakeSlack, Message, OpenView
+from tests.engines import Place, a_runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,24 +100,22 @@ async def no_pause(_seconds: float) -> None:
 
 @asynccontextmanager
 async def a_bot(
-    database: Path,
+    place: Place,
     workflows: Iterable[Workflow],
     *,
     slack: FakeSlack | None = None,
     mode: Literal["http", "socket"] = "http",
     default_channel: str | None = None,
     allow_other_workspaces: bool = False,
+    works: bool = True,
 ) -> AsyncIterator[Bot]:
-    """A bot on a database file, until the block ends; with a Slack of its own if none is given."""
+    """A bot whose runs are there, until the block ends; with a Slack of its own if none is given."""
     async with AsyncExitStack() as stack:
         if slack is None:
             slack = await stack.enter_async_context(FakeSlack(mode=mode))
         client = await stack.enter_async_context(open_client(slack.bot_token, base_url=slack.base_url, sleep=no_pause))
         handler = SlackApprovalHandler(client, default_channel=default_channel)
-        builder = WorkflowRunner.builder().with_database(str(database)).add_interrupt_handler(handler)
-        for workflow in workflows:
-            builder.add_workflow(workflow)
-        runner = await stack.enter_async_context(builder.build())
+        runner = await stack.enter_async_context(a_runner(place, workflows, [handler], works=works))
         app = build_slack_app(
             runner,
             handler,

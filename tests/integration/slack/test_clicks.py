@@ -10,15 +10,16 @@ import pytest
 from pydantic import JsonValue
 
 from handlers.slack.layout import Message
-from handlers.slack.messages import Place
+from handlers.slack.messages import Place as MessagePlace
 from spectra_bot import InterruptResponse, InterruptStatus, RunStatus, StoreError
 from spectra_bot.testing import FakeSlack, Refused, ServerError, Signature
+from tests.engines import Place
 from tests.integration.slack.bot import Bot, a_bot, has_buttons, without
 from tests.integration.slack.workflows import ask, deploy
 
 
-async def test_an_approving_click_carries_the_run_to_its_end(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [deploy()]) as bot:
+async def test_an_approving_click_carries_the_run_to_its_end(place: Place) -> None:
+    async with a_bot(place, [deploy()]) as bot:
         await bot.command("run deploy env=prod")
         message = await bot.question()
 
@@ -33,8 +34,8 @@ async def test_an_approving_click_carries_the_run_to_its_end(tmp_path: Path) -> 
         assert "is done" in told.text
 
 
-async def test_a_rejecting_click_ends_the_run_and_its_thread_says_why(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [deploy()]) as bot:
+async def test_a_rejecting_click_ends_the_run_and_its_thread_says_why(place: Place) -> None:
+    async with a_bot(place, [deploy()]) as bot:
         await bot.command("run deploy env=prod")
         message = await bot.question()
 
@@ -47,8 +48,8 @@ async def test_a_rejecting_click_ends_the_run_and_its_thread_says_why(tmp_path: 
         assert "reject by <@U2>" in told.text
 
 
-async def test_the_answer_is_stored_before_the_ack(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_the_answer_is_stored_before_the_ack(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
         request = await bot.pending(run_id)
@@ -64,8 +65,8 @@ async def test_the_answer_is_stored_before_the_ack(tmp_path: Path) -> None:
         await bot.until_closed(message)
 
 
-async def test_a_late_click_is_told_who_decided_and_when(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_a_late_click_is_told_who_decided_and_when(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         await bot.ask("ask")
         message = await bot.question()
         await bot.slack.click(message, "Approve", user="U1")
@@ -80,8 +81,8 @@ async def test_a_late_click_is_told_who_decided_and_when(tmp_path: Path) -> None
         assert not has_buttons(bot.now(message))
 
 
-async def test_of_two_clicks_at_once_one_wins_and_the_other_is_told(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_of_two_clicks_at_once_one_wins_and_the_other_is_told(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
 
@@ -96,8 +97,8 @@ async def test_of_two_clicks_at_once_one_wins_and_the_other_is_told(tmp_path: Pa
         assert not bot.slack.ephemerals("C1", "U1" if loser == "U2" else "U2")
 
 
-async def test_the_same_click_again_is_told_the_same_outcome(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_the_same_click_again_is_told_the_same_outcome(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         await bot.ask("ask")
         message = await bot.question()
         first = await bot.slack.click(message, "Approve", user="U1")
@@ -128,9 +129,9 @@ async def test_an_unknown_interrupt_is_said_to_be_unknown_here(
     assert "answer refused: unknown interrupt" in caplog.messages
 
 
-async def test_an_option_that_is_not_offered_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_option_that_is_not_offered_is_refused(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
         request = await bot.pending(run_id)
@@ -208,8 +209,8 @@ async def test_a_setting_lets_people_of_other_workspaces_decide(tmp_path: Path) 
         assert output["by"] == "slack:T9/U2"
 
 
-async def test_somebody_who_may_not_decide_is_told_who_may(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask(approvers=("U7", "U8"))]) as bot:
+async def test_somebody_who_may_not_decide_is_told_who_may(place: Place) -> None:
+    async with a_bot(place, [ask(approvers=("U7", "U8"))]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
 
@@ -221,8 +222,8 @@ async def test_somebody_who_may_not_decide_is_told_who_may(tmp_path: Path) -> No
         assert has_buttons(bot.now(message))
 
 
-async def test_a_click_on_a_cancelled_run_says_so(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_a_click_on_a_cancelled_run_says_so(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
         await bot.runner.cancel(run_id, by="cli:alice")
@@ -234,8 +235,8 @@ async def test_a_click_on_a_cancelled_run_says_so(tmp_path: Path) -> None:
         assert "No longer needed" in bot.now(message).text
 
 
-async def test_an_answer_from_elsewhere_closes_the_message(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_an_answer_from_elsewhere_closes_the_message(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
         given = InterruptResponse(status=InterruptStatus.APPROVED, responder="cli:alice", notes="looks good")
@@ -248,12 +249,12 @@ async def test_an_answer_from_elsewhere_closes_the_message(tmp_path: Path) -> No
 
 
 async def test_a_store_that_fails_is_never_said_to_have_recorded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def down(*_: object) -> None:
         raise StoreError("disk is full")
 
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
         monkeypatch.setattr(bot.runner, "answer", down)
@@ -270,12 +271,12 @@ async def test_a_store_that_fails_is_never_said_to_have_recorded(
 
 
 async def test_a_click_that_nobody_could_be_told_about_is_not_acked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def down(*_: object) -> None:
         raise StoreError("disk is full")
 
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+    async with a_bot(place, [ask()]) as bot:
         await bot.ask("ask")
         message = await bot.question()
         monkeypatch.setattr(bot.runner, "answer", down)
@@ -308,9 +309,9 @@ async def test_a_settled_message_never_goes_back_to_an_earlier_form(tmp_path: Pa
         message = await bot.question()
         await bot.slack.click(message, "Approve")
         closed = await bot.until_closed(message)
-        place = Place(channel=message.channel, ts=message.ts)
+        where = MessagePlace(channel=message.channel, ts=message.ts)
 
-        await bot.handler.messages.change(place, lambda _: Message(text="working"), is_final=False)
+        await bot.handler.messages.change(where, lambda _: Message(text="working"), is_final=False)
 
         assert bot.now(message).text == closed.text
 

@@ -27,12 +27,13 @@ from handlers.slack import (
 from handlers.slack.socket_mode import Hearing
 from spectra_bot import InterruptResponse, RunStatus
 from spectra_bot.testing import DisconnectReason, Dropped, FakeSlack, Installation, Refused, ServerError
+from tests.engines import Place
 from tests.integration.slack.bot import a_bot, no_pause
 from tests.integration.slack.workflows import deploy, with_form
 
 
-async def test_a_run_is_asked_and_answered_over_a_socket(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [deploy()], mode="socket") as bot:
+async def test_a_run_is_asked_and_answered_over_a_socket(place: Place) -> None:
+    async with a_bot(place, [deploy()], mode="socket") as bot:
         ack = await bot.command("run deploy env=prod")
         assert "Started run" in ack.text
         message = await bot.question()
@@ -45,8 +46,8 @@ async def test_a_run_is_asked_and_answered_over_a_socket(tmp_path: Path) -> None
         await bot.until_closed(message)
 
 
-async def test_a_form_is_filled_in_over_a_socket(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [with_form()], mode="socket") as bot:
+async def test_a_form_is_filled_in_over_a_socket(place: Place) -> None:
+    async with a_bot(place, [with_form()], mode="socket") as bot:
         await bot.ask("formed")
         await bot.slack.click(await bot.question(), "Change…")
         view = await bot.modal()
@@ -70,10 +71,10 @@ async def test_a_socket_that_slack_asks_to_renew_is_renewed(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("mode", ["http", "socket"])
 async def test_a_click_at_work_is_acked_before_the_bot_stops(
-    tmp_path: Path, mode: Literal["http", "socket"], monkeypatch: pytest.MonkeyPatch
+    place: Place, mode: Literal["http", "socket"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with FakeSlack(mode=mode) as slack:
-        async with a_bot(tmp_path / "s.db", [deploy()], slack=slack, mode=mode) as bot:
+        async with a_bot(place, [deploy()], slack=slack, mode=mode) as bot:
             await bot.command("run deploy env=prod")
             question = await bot.question()
             at_work, stored = asyncio.Event(), bot.runner.answer

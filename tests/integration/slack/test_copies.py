@@ -19,6 +19,7 @@ from spectra_bot.testing import (
     RateLimited,
     ServerError,
 )
+from tests.engines import Place
 from tests.integration.slack.bot import Bot, a_bot, has_buttons
 from tests.integration.slack.workflows import ask
 
@@ -30,9 +31,9 @@ pytestmark = pytest.mark.usefixtures("quick_outbox")
 
 
 @asynccontextmanager
-async def bot_that_reads(tmp_path: Path, scopes: Iterable[str] = READING) -> AsyncIterator[Bot]:
+async def bot_that_reads(place: Place, scopes: Iterable[str] = READING) -> AsyncIterator[Bot]:
     slack = FakeSlack(scopes=scopes, channels=CHANNELS)
-    async with slack, a_bot(tmp_path / "s.db", [ask()], slack=slack) as bot:
+    async with slack, a_bot(place, [ask()], slack=slack) as bot:
         yield bot
 
 
@@ -44,8 +45,8 @@ async def both(bot: Bot) -> tuple[Message, Message]:
 
 
 @LEAVES_A_COPY
-async def test_the_copy_may_be_the_one_that_is_clicked(tmp_path: Path, fault: ServerError | Dropped) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_the_copy_may_be_the_one_that_is_clicked(place: Place, fault: ServerError | Dropped) -> None:
+    async with a_bot(place, [ask()]) as bot:
         bot.slack.faults.add("chat.postMessage", fault)
         run_id = await bot.ask("ask")
         copy, known = await both(bot)
@@ -107,7 +108,7 @@ async def test_the_form_of_a_copy_comes_too_late_and_the_copy_is_closed(tmp_path
 
 
 async def test_a_failed_post_that_left_nothing_is_posted_once(tmp_path: Path) -> None:
-    async with bot_that_reads(tmp_path) as bot:
+    async with bot_that_reads(tmp_path / "s.db") as bot:
         bot.slack.faults.add("chat.postMessage", ServerError())
 
         await bot.ask("ask")
@@ -121,7 +122,7 @@ async def test_a_failed_post_that_left_nothing_is_posted_once(tmp_path: Path) ->
 async def test_a_bot_that_may_look_finds_its_message_and_posts_no_second(
     tmp_path: Path, fault: ServerError | Dropped, channel: str
 ) -> None:
-    async with bot_that_reads(tmp_path) as bot:
+    async with bot_that_reads(tmp_path / "s.db") as bot:
         bot.slack.faults.add("chat.postMessage", fault)
         run_id = await bot.ask("ask", channel=channel)
         await bot.slack.wait_for(lambda: bot.slack.calls("conversations.history"))
@@ -137,7 +138,7 @@ async def test_a_bot_that_may_look_finds_its_message_and_posts_no_second(
 
 
 async def test_the_message_is_found_behind_many_others(tmp_path: Path) -> None:
-    async with bot_that_reads(tmp_path) as bot:
+    async with bot_that_reads(tmp_path / "s.db") as bot:
         bot.slack.faults.add("chat.postMessage", ServerError(after_work=True))
         held = bot.slack.faults.hold("conversations.history")
         run_id = await bot.ask("ask")
@@ -156,7 +157,7 @@ async def test_the_message_is_found_behind_many_others(tmp_path: Path) -> None:
 
 async def test_a_message_that_somebody_else_marked_is_not_believed(tmp_path: Path) -> None:
     other = Installation(token="xoxb-other", app_id="A9", bot_id="B9", bot_user_id="U9")
-    async with bot_that_reads(tmp_path) as bot:
+    async with bot_that_reads(tmp_path / "s.db") as bot:
         bot.slack.add_installation(other)
         bot.slack.faults.add("chat.postMessage", ServerError())
         held = bot.slack.faults.hold("conversations.history")
@@ -180,7 +181,7 @@ async def test_a_message_that_somebody_else_marked_is_not_believed(tmp_path: Pat
 
 
 async def test_a_bot_that_may_not_look_posts_a_second_and_asks_for_no_history_again(tmp_path: Path) -> None:
-    async with bot_that_reads(tmp_path, MANIFEST_SCOPES | {"channels:history"}) as bot:
+    async with bot_that_reads(tmp_path / "s.db", MANIFEST_SCOPES | {"channels:history"}) as bot:
         bot.slack.faults.add("chat.postMessage", ServerError(after_work=True))
         await bot.ask("ask", channel="C2")
         await bot.slack.wait_for(lambda: len(bot.questions("C2")) == 2)
@@ -193,7 +194,7 @@ async def test_a_bot_that_may_not_look_posts_a_second_and_asks_for_no_history_ag
 
 
 async def test_a_look_that_is_limited_for_long_does_not_hold_up_the_question(tmp_path: Path) -> None:
-    async with bot_that_reads(tmp_path) as bot:
+    async with bot_that_reads(tmp_path / "s.db") as bot:
         bot.slack.faults.add("chat.postMessage", ServerError())
         bot.slack.faults.add("conversations.history", RateLimited(retry_after=60), times=None)
 
@@ -203,7 +204,7 @@ async def test_a_look_that_is_limited_for_long_does_not_hold_up_the_question(tmp
 
 
 async def test_a_look_that_fails_is_tried_again_before_anything_is_posted(tmp_path: Path) -> None:
-    async with bot_that_reads(tmp_path) as bot:
+    async with bot_that_reads(tmp_path / "s.db") as bot:
         bot.slack.faults.add("chat.postMessage", ServerError(after_work=True))
         bot.slack.faults.add("conversations.history", ServerError(), times=4)  # the client gives up after three
 

@@ -10,6 +10,7 @@ import pytest
 from handlers.slack import DeliveryError
 from spectra_bot import InterruptResponse, InterruptStatus, RunStatus
 from spectra_bot.testing import Channel, Dropped, FakeSlack, Message, RateLimited, Refused, ServerError
+from tests.engines import Place
 from tests.integration.slack.bot import Bot, a_bot, has_buttons
 from tests.integration.slack.workflows import ask, deploy
 
@@ -85,9 +86,9 @@ async def test_the_starter_is_told_once_and_the_question_comes_when_the_bot_is_i
         assert len(told(bot)) == 1
 
 
-async def test_a_missing_scope_is_told_by_its_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_missing_scope_is_told_by_its_name(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     slack = FakeSlack(scopes=["commands"])
-    async with slack, a_bot(tmp_path / "s.db", [ask()], slack=slack) as bot:
+    async with slack, a_bot(place, [ask()], slack=slack) as bot:
         run_id = await bot.ask("ask")
 
         (record,) = (await bot.runner.get(run_id)).interrupts
@@ -130,9 +131,9 @@ async def test_a_message_that_slack_finds_too_long_is_posted_without_its_data(tm
         assert "Slack could not show the data" in message.shown
 
 
-async def test_a_deadline_closes_the_message(tmp_path: Path) -> None:
+async def test_a_deadline_closes_the_message(place: Place) -> None:
     workflow = ask(timeout=timedelta(milliseconds=300), default_option="reject")
-    async with a_bot(tmp_path / "s.db", [workflow]) as bot:
+    async with a_bot(place, [workflow]) as bot:
         await bot.ask("ask")
         message = await bot.question()
 
@@ -144,8 +145,8 @@ async def test_a_deadline_closes_the_message(tmp_path: Path) -> None:
         assert "Too late" in await bot.slack.wait_for(lambda: bot.whispered("U1"))
 
 
-async def test_a_deleted_message_does_not_keep_the_run_from_going_on(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_a_deleted_message_does_not_keep_the_run_from_going_on(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         message = await bot.question()
         bot.slack.remove(message)
@@ -156,8 +157,8 @@ async def test_a_deleted_message_does_not_keep_the_run_from_going_on(tmp_path: P
         assert (await bot.finished(run_id)).status is RunStatus.COMPLETED
 
 
-async def test_a_question_that_is_answered_in_the_middle_of_its_post_is_closed(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_a_question_that_is_answered_in_the_middle_of_its_post_is_closed(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         held = bot.slack.faults.hold("chat.postMessage", after_work=True)
         run_id = await bot.runner.start("ask", {}, channel="C1")
         await held.arrived.wait()
@@ -173,12 +174,12 @@ async def test_a_question_that_is_answered_in_the_middle_of_its_post_is_closed(t
         assert (await bot.finished(run_id)).status is RunStatus.COMPLETED
 
 
-async def test_a_new_process_settles_what_the_old_one_asked(tmp_path: Path) -> None:
+async def test_a_new_process_settles_what_the_old_one_asked(place: Place) -> None:
     async with FakeSlack() as slack:
-        async with a_bot(tmp_path / "s.db", [deploy()], slack=slack) as bot:
+        async with a_bot(place, [deploy()], slack=slack) as bot:
             await bot.command("run deploy env=prod")
             message = await bot.question()
-        async with a_bot(tmp_path / "s.db", [deploy()], slack=slack) as bot:
+        async with a_bot(place, [deploy()], slack=slack) as bot:
             await slack.click(message, "Approve", user="U2")
 
             closed = await bot.until_closed(message)
@@ -188,8 +189,8 @@ async def test_a_new_process_settles_what_the_old_one_asked(tmp_path: Path) -> N
             assert len(await slack.wait_for(lambda: slack.thread(message.channel, message.ts))) == 1
 
 
-async def test_a_long_rate_limit_is_said_to_who_delivers_and_who_looks(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_a_long_rate_limit_is_said_to_who_delivers_and_who_looks(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         request = await bot.pending(run_id)
         [delivery] = (await bot.runner.get(run_id)).interrupts[0].deliveries

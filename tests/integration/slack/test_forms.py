@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from spectra_bot import InterruptResponse, InterruptStatus, RunStatus, StoreError
 from spectra_bot.testing import OpenView, Refused, Signature
+from tests.engines import Place
 from tests.integration.slack.bot import Bot, a_bot, has_buttons, without
 from tests.integration.slack.workflows import ask, with_form
 
@@ -27,8 +28,8 @@ def output(result: Any) -> dict[str, JsonValue]:
     return found
 
 
-async def test_a_filled_form_is_the_answer(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [with_form()]) as bot:
+async def test_a_filled_form_is_the_answer(place: Place) -> None:
+    async with a_bot(place, [with_form()]) as bot:
         run_id = await bot.ask("formed")
         message = await bot.question()
         view = await open_form(bot)
@@ -85,8 +86,8 @@ async def test_a_modify_option_asks_in_words(tmp_path: Path) -> None:
         assert "Note: two are enough" in closed.text
 
 
-async def test_the_models_errors_come_back_under_the_fields(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [with_form()]) as bot:
+async def test_the_models_errors_come_back_under_the_fields(place: Place) -> None:
+    async with a_bot(place, [with_form()]) as bot:
         run_id = await bot.ask("formed")
         view = await open_form(bot)
 
@@ -99,8 +100,8 @@ async def test_the_models_errors_come_back_under_the_fields(tmp_path: Path) -> N
         assert (await bot.runner.get(run_id)).status is RunStatus.INTERRUPTED
 
 
-async def test_a_form_that_was_overtaken_says_who_decided(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [with_form()]) as bot:
+async def test_a_form_that_was_overtaken_says_who_decided(place: Place) -> None:
+    async with a_bot(place, [with_form()]) as bot:
         run_id = await bot.ask("formed")
         view = await open_form(bot)
         await bot.runner.resume(run_id, InterruptResponse(status=InterruptStatus.APPROVED, responder="slack:T1/U1"))
@@ -113,8 +114,8 @@ async def test_a_form_that_was_overtaken_says_who_decided(tmp_path: Path) -> Non
         assert "*Approve* by <@U1>" in shown.shown
 
 
-async def test_the_same_form_again_is_the_same_answer(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [with_form()]) as bot:
+async def test_the_same_form_again_is_the_same_answer(place: Place) -> None:
+    async with a_bot(place, [with_form()]) as bot:
         run_id = await bot.ask("formed")
         view = await open_form(bot)
         first = await bot.slack.submit(view, {"field:0": "too many"})
@@ -126,8 +127,8 @@ async def test_the_same_form_again_is_the_same_answer(tmp_path: Path) -> None:
         assert again.body is None
 
 
-async def test_an_outsider_is_told_before_a_form_opens(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask(options=("approve", "modify"), approvers=("U7",))]) as bot:
+async def test_an_outsider_is_told_before_a_form_opens(place: Place) -> None:
+    async with a_bot(place, [ask(options=("approve", "modify"), approvers=("U7",))]) as bot:
         await bot.ask("ask")
         message = await bot.question()
 
@@ -137,8 +138,8 @@ async def test_an_outsider_is_told_before_a_form_opens(tmp_path: Path) -> None:
         assert not bot.slack.views
 
 
-async def test_a_late_click_on_a_form_is_told_and_opens_none(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [with_form()]) as bot:
+async def test_a_late_click_on_a_form_is_told_and_opens_none(place: Place) -> None:
+    async with a_bot(place, [with_form()]) as bot:
         await bot.ask("formed")
         message = await bot.question()
         await bot.slack.click(message, "Approve", user="U1")
@@ -175,12 +176,12 @@ async def test_a_form_that_does_not_open_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_store_that_fails_leaves_the_form_open_with_what_was_typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def down(*_: object) -> None:
         raise StoreError("disk is full")
 
-    async with a_bot(tmp_path / "s.db", [with_form()]) as bot:
+    async with a_bot(place, [with_form()]) as bot:
         await bot.ask("formed")
         view = await open_form(bot)
         monkeypatch.setattr(bot.runner, "answer", down)

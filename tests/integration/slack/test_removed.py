@@ -10,6 +10,7 @@ import pytest
 
 from spectra_bot import DeliveryRecord, RunStatus
 from spectra_bot.testing import MANIFEST_SCOPES, Channel, FakeSlack, Held, RateLimited, ServerError
+from tests.engines import Place
 from tests.integration.slack.bot import Bot, a_bot, has_buttons
 from tests.integration.slack.workflows import ask
 
@@ -31,8 +32,8 @@ async def delivery(bot: Bot, run_id: str, ready: Callable[[DeliveryRecord], obje
                 return found
 
 
-async def test_a_message_that_is_removed_is_posted_again_and_says_so(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_a_message_that_is_removed_is_posted_again_and_says_so(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         removed = await bot.question()
 
@@ -47,8 +48,8 @@ async def test_a_message_that_is_removed_is_posted_again_and_says_so(tmp_path: P
         assert found.lost == 1
 
 
-async def test_the_message_that_was_posted_again_takes_the_answer(tmp_path: Path) -> None:
-    async with a_bot(tmp_path / "s.db", [ask()]) as bot:
+async def test_the_message_that_was_posted_again_takes_the_answer(place: Place) -> None:
+    async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
         bot.slack.remove(await bot.question())
         again = await bot.question()

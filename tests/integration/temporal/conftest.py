@@ -1,21 +1,14 @@
-"""A Temporal server, and a place on it for each test."""
+"""A place on the Temporal server for each test."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from spectra_bot import TemporalOptions
-from tests.temporal_server import TemporalServer, a_temporal
-
-
-@pytest.fixture(scope="session")
-def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    with a_temporal(tmp_path_factory.mktemp("temporal")) as server:
-        yield server
+from tests.temporal_server import TemporalServer
 
 
 @pytest.fixture
