@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ ATTRIBUTES = {
 
 MEMO = "spectra"
 START_MEMO = "spectra_start"
+MAX_PENDING_BYTES = 2_000
+"""Of the ids by which a run's open questions are found; Temporal fails the run's task for one attribute above 2,048."""
 MAX_QUESTIONS_BYTES = 64 * 1024
 """As much of its questions stands beside a run; a list asks the run itself for more."""
 
@@ -98,7 +101,7 @@ def attributes(state: RunState) -> TypedSearchAttributes:
             SearchAttributePair(STATUS, shown.status.value),
             SearchAttributePair(WORKFLOW, state.workflow),
             SearchAttributePair(STARTER, state.requested_by or ""),
-            SearchAttributePair(PENDING, list(shown.pending)),
+            SearchAttributePair(PENDING, _findable(shown.pending)),
         ]
     )
 
@@ -106,7 +109,9 @@ def attributes(state: RunState) -> TypedSearchAttributes:
 def show(state: RunState, seq: int) -> None:
     """From inside its workflow: have a run found as it stands."""
     shown = shown_of(state)
-    workflow.upsert_search_attributes([STATUS.value_set(shown.status.value), PENDING.value_set(list(shown.pending))])
+    workflow.upsert_search_attributes(
+        [STATUS.value_set(shown.status.value), PENDING.value_set(_findable(shown.pending))]
+    )
     workflow.upsert_memo({MEMO: listed(state, seq)})
 
 
@@ -114,6 +119,14 @@ def wanted(task_queue: str, **equal: str | None) -> str:
     """A list query; only equality, which every Temporal-compatible backend knows."""
     terms = {"WorkflowType": "SpectraRun", "TaskQueue": task_queue, **equal}
     return " AND ".join(f"{name} = {_quoted(value)}" for name, value in terms.items() if value is not None)
+
+
+def _findable(pending: tuple[str, ...]) -> list[str]:
+    """The oldest of the ids, as many as one attribute holds, written as Temporal's client does: in ASCII."""
+    found = list(pending)
+    while len(json.dumps(found)) > MAX_PENDING_BYTES:
+        found.pop()
+    return found
 
 
 def _quoted(value: str) -> str:

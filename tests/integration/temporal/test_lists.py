@@ -64,3 +64,24 @@ async def test_question_that_is_too_large_to_stand_beside_its_run_is_listed(
 
     assert tuple(listed) == asked.pending
     assert len(listed) == 1
+
+
+async def test_run_with_more_questions_than_an_attribute_holds_goes_on(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("crowd")
+
+    @workflow.step
+    async def ask(ctx: StepContext) -> int:
+        requests = [InterruptRequest(reason=f"Question {number}?", key=str(number)) for number in range(70)]
+        return len(await asyncio.gather(*(ctx.interrupt(request) for request in requests)))
+
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        asked = await bot.run("crowd")
+        for request in asked.pending:
+            await bot.answer(request.id, request.answer("approve"))
+        done = await bot.wait(asked.run_id, over=True)
+
+    assert len(asked.pending) == 70
+    assert done.outputs == {"ask": 70}
