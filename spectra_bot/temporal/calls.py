@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -83,6 +84,8 @@ class RunCalls:
                 raise RunClosedError(run_id) from error
             raise StoreError(f"run {run_id} could not be changed: {cause}") from error
         except RPCTimeoutOrCancelledError as error:
+            if isinstance(error.__cause__, asyncio.CancelledError):
+                raise asyncio.CancelledError from error  # the caller itself is cancelled, and must not go on
             raise NotRecordedError(run_id) from error
         except RunNotFoundError as error:
             raise RunClosedError(run_id) from error  # so Temporal says of one that is being closed, too

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from spectra_bot.clock import Clock
 from spectra_bot.engine import asking
@@ -60,6 +60,9 @@ from spectra_bot.temporal.worker import make_worker
 from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
+
+UNANSWERED = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+"""Temporal did not say what became of a call."""
 
 
 class TemporalEngine:
@@ -225,7 +228,10 @@ class TemporalEngine:
                 search_attributes=attributes(state),
             )
         except RPCError as error:
-            raise StoreError(f"run {state.run_id} could not be started in Temporal: {error.message}") from error
+            told = f"run {state.run_id} could not be started in Temporal: {error.message}"
+            if error.status in UNANSWERED:
+                told += "; it may be there all the same, so look for it before you start another"
+            raise StoreError(told) from error
         self._listing.note(state.run_id, seq)
 
     async def _refuse_another(self, event: e.RunStarted) -> None:

@@ -65,13 +65,18 @@ async def test_runs_go_on_when_the_server_comes_back(tmp_path: Path) -> None:
             asked = [await bot.run("asking", run_id=f"run-{number}") for number in range(3)]
             waiting = [asyncio.create_task(bot.wait(result.run_id, over=True)) for result in asked]
             server.stop()
-            with pytest.raises(StoreError):
-                await bot.answer(asked[0].pending[0].id, asked[0].pending[0].answer("approve"))
+            refused, unsure = await asyncio.gather(
+                bot.answer(asked[0].pending[0].id, asked[0].pending[0].answer("approve")),
+                bot.start("asking", run_id="unsure"),
+                return_exceptions=True,
+            )
             server.start()
             for result in asked:
                 await given(bot, result.pending[0].id)
             ended = await asyncio.gather(*waiting)
 
+    assert isinstance(refused, StoreError)
+    assert "it may be there all the same" in str(unsure)
     assert [result.status for result in ended] == [RunStatus.COMPLETED] * 3
     assert done(tmp_path / "journal") == ["ship"] * 3
 
@@ -101,6 +106,9 @@ async def test_answer_that_no_worker_took_is_not_said_to_be_recorded_and_counts_
     async with WorkflowRunner(temporal=options, recover=False) as caller:
         with pytest.raises(NotRecordedError, match="do the same again"):
             await caller.answer(request.id, answer)
+        with pytest.raises(TimeoutError):  # and whoever stops waiting for it does stop
+            async with asyncio.timeout(0.1):
+                await caller.answer(request.id, answer)
         async with asyncio.timeout(TIMEOUT_S), runner(*place) as bot:
             stored = await caller.answer(request.id, answer)
             result = await bot.wait(asked.run_id, over=True)
