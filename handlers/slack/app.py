@@ -75,7 +75,14 @@ def build_slack_app(
         raise SlackSetupError("unset SLACK_CLIENT_ID and SLACK_CLIENT_SECRET: this bot is installed in one workspace")
     doorkeeper = Doorkeeper(workspace, allow_other_workspaces=allow_other_workspaces)
     whispers = Whispers(client)
-    actions = Actions(runner=runner, handler=handler, client=client, whispers=whispers, doorkeeper=doorkeeper)
+    actions = Actions(
+        runner=runner,
+        handler=handler,
+        client=client,
+        whispers=whispers,
+        workspace=workspace,
+        doorkeeper=doorkeeper,
+    )
     commands = Commands(
         runner=runner,
         handler_name=handler.name,

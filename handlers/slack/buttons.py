@@ -24,6 +24,7 @@ class PressedButton:
 
     interrupt_id: str
     option_id: str
+    has_form: bool = False
 
 
 def buttons(request: InterruptRequest) -> list[Block]:
@@ -33,7 +34,10 @@ def buttons(request: InterruptRequest) -> list[Block]:
 
 
 def _button(request: InterruptRequest, option: InterruptOption, room: int) -> Block:
-    value = json.dumps({"interrupt": request.id, "option": option.id}, separators=(",", ":"))
+    meant: dict[str, JsonValue] = {"interrupt": request.id, "option": option.id}
+    if option.form:
+        meant["form"] = True
+    value = json.dumps(meant, separators=(",", ":"))
     label = one_line(option.label, 73 if option.form else 75) or option.id
     button: Block = {
         "type": "button",
@@ -64,7 +68,7 @@ def read_button(value: JsonValue) -> PressedButton | None:
     except ValueError:
         return None
     match read:
-        case {"interrupt": str(interrupt_id), "option": str(option_id)}:
-            return PressedButton(interrupt_id=interrupt_id, option_id=option_id)
+        case {"interrupt": str(interrupt_id), "option": str(option_id), **rest}:
+            return PressedButton(interrupt_id=interrupt_id, option_id=option_id, has_form=rest.get("form") is True)
         case _:
             return None

@@ -14,6 +14,7 @@ from handlers.slack.arguments import ArgumentsError, read_retry, read_start, wor
 from handlers.slack.doorkeeper import Doorkeeper
 from handlers.slack.errors import DeliveryError
 from handlers.slack.escape import code, escaped_line
+from handlers.slack.following import Following
 from handlers.slack.layout import Message
 from handlers.slack.lists import (
     MOST_SHOWN,
@@ -27,7 +28,7 @@ from handlers.slack.lists import (
     words,
 )
 from handlers.slack.messages import Place
-from handlers.slack.outcome import ENDS, MARKS, outcome
+from handlers.slack.outcome import ENDS, MARKS
 from handlers.slack.payloads import TypedCommand
 from handlers.slack.whisper import Whispers
 from handlers.slack.workspace import Workspace
@@ -35,6 +36,7 @@ from spectra_bot import (
     InterruptRequest,
     InvalidInputsError,
     InvalidWordError,
+    NotRecordedError,
     Runner,
     RunResult,
     RunStatus,
@@ -47,10 +49,12 @@ from spectra_bot import (
 logger = logging.getLogger(__name__)
 
 _ACK_WITHIN_S = 1.5
-_AFTER_THE_ACK_S = 0.5
-"""So that the end of a short run stands below the word that it was started."""
-_FOLLOWED_FOR_S = 20 * 60.0
-"""A response url works for half an hour."""
+_FOUND_WITHIN_S = 0.8
+"""So that a list is there in time, without links to questions that can't be looked up."""
+_NOT_RECORDED = (
+    "⏳ This is not recorded yet: nobody could take it just now. It may still be taken. "
+    "Look how the run stands in a minute, and type the same again if nothing changed."
+)
 _NOT_DONE = "⚠️ That did not work: something went wrong here. Nothing was changed that we know of; please try again."
 
 
@@ -80,6 +84,7 @@ class Commands:
         self._workspace = workspace
         self._doorkeeper = doorkeeper
         self._whispers = whispers
+        self._following = Following(runner=runner, whispers=whispers, command=command)
         self._command = command
         self._verbs: dict[str, Callable[[TypedCommand, list[str]], Awaitable[Message | _Reply]]] = {
             "run": self._run,
@@ -99,33 +104,14 @@ class Commands:
             await asyncio.wait({work}, timeout=_ACK_WITHIN_S)
             if not work.done():
                 await ack(text="⏳ Working on it …")
-                await self._tell(typed, (await work).message)
+                await self._whispers.answer((await work).message, typed)
                 return
         finally:
             work.cancel()
         reply = work.result()
         await ack(text=reply.message.text, blocks=list(reply.message.blocks) or None, response_type="ephemeral")
         if reply.started:
-            await self._tell_silent_end(typed, reply.started)
-
-    async def _tell(self, typed: TypedCommand, message: Message) -> None:
-        await self._whispers.tell(
-            message, response_url=typed.response_url, channel=typed.channel, user=typed.person.user
-        )
-
-    async def _tell_silent_end(self, typed: TypedCommand, run_id: str) -> None:
-        """Tell the end of a run that asked nothing, for it has no thread to be told in."""
-        try:
-            await asyncio.sleep(_AFTER_THE_ACK_S)
-            async with asyncio.timeout(_FOLLOWED_FOR_S):
-                await self._runner.wait(run_id)
-            run = await self._runner.get(run_id)
-            if run.status.over and not run.interrupts:
-                await self._tell(typed, outcome(run, command=self._command))
-        except TimeoutError:
-            return
-        except Exception:
-            logger.exception("run not followed", extra={"run_id": run_id})
+            await self._following.follow(typed, reply.started)
 
     async def _answer(self, typed: TypedCommand) -> _Reply:
         """What to tell; every failure is told in words."""
@@ -139,6 +125,9 @@ class Commands:
             return answer if isinstance(answer, _Reply) else _Reply(message=answer)
         except (ArgumentsError, InvalidWordError) as error:
             told = f"⚠️ {escaped_line(str(error), 500)}\nSee {code(f'{self._command} help')}"
+        except NotRecordedError as error:
+            logger.warning("command not recorded", extra={**extra, "run_id": error.run_id})
+            told = _NOT_RECORDED
         except SpectraError as error:
             logger.info("command refused", extra={**extra, "why": type(error).__name__})
             told = f"⚠️ {escaped_line(str(error), 1_000)}"
@@ -179,7 +168,11 @@ class Commands:
         return pending_list(lines, len(requests))
 
     async def _line(self, request: InterruptRequest) -> PendingLine:
-        record = await self._runner.get_interrupt(request.id)
+        try:
+            async with asyncio.timeout(_FOUND_WITHIN_S):
+                record = await self._runner.get_interrupt(request.id)
+        except (TimeoutError, SpectraError):
+            return PendingLine(request=request)  # nobody carries it on just now, say
         for delivery in record.deliveries:
             place = Place.of(delivery.receipt)
             if delivery.handler == self._handler_name and place is not None:

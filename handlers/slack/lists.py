@@ -124,6 +124,14 @@ def started(run_id: str, workflow: str, command: str) -> Message:
     return Message(text=text, blocks=(section(text), context(f"Follow it: {code(f'{command} show {run_id}')}")))
 
 
+def not_taken_up(run_id: str) -> Message:
+    """A run was started, and nobody carries it on."""
+    return words(
+        f"⏳ Run {code(run_id)} is stored, but nobody has begun with it: no worker answers at the moment. "
+        "It begins by itself as soon as one does, so there is nothing to start again."
+    )
+
+
 def pending_list(lines: Sequence[PendingLine], total: int) -> Message:
     """The open questions, the oldest first."""
     if not lines:

@@ -35,6 +35,8 @@ class Click:
     person: Person
     button: PressedButton | None
     """None where its value is none of ours."""
+    label: str
+    """What stands on the button."""
     place: Place | None
     response_url: str = field(repr=False)
     trigger_id: str = field(repr=False)
@@ -49,6 +51,7 @@ class Click:
         return cls(
             person=person_in(body),
             button=read_button(action.get("value") if isinstance(action, dict) else None),
+            label=text_at(action if isinstance(action, dict) else {}, "text", "text").removesuffix("…") or "this",
             place=Place.of({"channel": channel, "ts": ts}),
             response_url=text_at(body, "response_url"),
             trigger_id=text_at(body, "trigger_id"),
@@ -62,6 +65,8 @@ class Submission:
     person: Person
     form: FormPlace | None
     """None where the modal is none of ours."""
+    label: str
+    """What stands on the button that sends it."""
     values: JsonValue = field(repr=False)
 
     @classmethod
@@ -72,6 +77,7 @@ class Submission:
         return cls(
             person=person_in(body),
             form=FormPlace.read(text_at(body, "view", "private_metadata")),
+            label=text_at(body, "view", "submit", "text") or "this",
             values=state.get("values") if isinstance(state, dict) else None,
         )
 

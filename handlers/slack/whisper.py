@@ -11,6 +11,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from handlers.slack.client import quiet_logger
 from handlers.slack.errors import SLACK_FAILURES, code_of
 from handlers.slack.layout import Message
+from handlers.slack.payloads import TypedCommand
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,20 @@ class Whispers:
         except TimeoutError:
             logger.warning("private message not shown", extra={"slack_error": "timeout", "channel": channel})
             return False
+
+    async def answer(self, message: Message, typed: TypedCommand) -> bool:
+        """Show somebody what came of the command that they typed; whether Slack took it."""
+        return await self.tell(message, response_url=typed.response_url, channel=typed.channel, user=typed.person.user)
+
+    async def write(self, text: str, *, user: str, within_s: float = 10.0) -> bool:
+        """Write to a person directly, who finds it whenever they look; whether Slack took it."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._client.chat_postMessage(channel=user, text=text)
+        except SLACK_FAILURES as error:
+            logger.warning("direct message not written", extra={"slack_error": code_of(error)})
+            return False
+        return True
 
     async def _respond(self, message: Message, response_url: str) -> bool:
         if not response_url:
