@@ -25,6 +25,10 @@ _KINDS = {
 }
 
 
+MAX_ID = 250
+"""Characters of a run's id: at most the 1,000 bytes that Temporal takes, and they fit a button in Slack."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputField:
     """One input of a workflow."""
@@ -59,12 +63,14 @@ def read_id(word: str) -> str:
     """A caller's own id of a run: one word, because it is typed again in commands, here and in Slack.
 
     Raises:
-        InvalidWordError: it is empty, has spaces, or is no Unicode text.
+        InvalidWordError: it is empty, has spaces, is too long, or is no Unicode text.
     """
     if word != word.encode(errors="replace").decode():
         raise InvalidWordError(word, "is no id: it is not Unicode text")
     if word.split() != [word]:
         raise InvalidWordError(word, "is no id: it must be one word, without spaces")
+    if len(word) > MAX_ID:
+        raise InvalidWordError(word, f"is no id: it has {len(word)} characters, and may have {MAX_ID}")
     return word
 
 

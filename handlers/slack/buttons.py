@@ -37,7 +37,7 @@ def _button(request: InterruptRequest, option: InterruptOption, room: int) -> Bl
     meant: dict[str, JsonValue] = {"interrupt": request.id, "option": option.id}
     if option.form:
         meant["form"] = True
-    value = json.dumps(meant, separators=(",", ":"))
+    value = json.dumps(meant, separators=(",", ":"), ensure_ascii=False)
     label = one_line(option.label, 73 if option.form else 75) or option.id
     button: Block = {
         "type": "button",

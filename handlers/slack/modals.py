@@ -30,7 +30,7 @@ class FormPlace:
     def as_text(self) -> str:
         """For a view's `private_metadata`."""
         parts = {"interrupt": self.interrupt_id, "option": self.option_id, "channel": self.channel, "ts": self.ts}
-        return json.dumps(parts, separators=(",", ":"))
+        return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def read(cls, text: str) -> FormPlace | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handlers.slack import DeliveryError
-from spectra_bot import InterruptResponse, InterruptStatus, RunStatus
+from spectra_bot import InterruptResponse, InterruptStatus, InvalidWordError, RunStatus
 from spectra_bot.testing import Channel, Dropped, FakeSlack, Message, RateLimited, Refused, ServerError
 from tests.engines import Place
 from tests.integration.slack.bot import Bot, a_bot, has_buttons
@@ -204,3 +204,17 @@ async def test_a_long_rate_limit_is_said_to_who_delivers_and_who_looks(place: Pl
             await bot.handler.stands(request, delivery.receipt)
 
         assert (of_the_post.value.retry_after_s, of_the_look.value.retry_after_s) == (600, 600)
+
+
+async def test_a_question_of_the_longest_run_id_is_asked_and_answered(place: Place) -> None:
+    run_id = "😀" * 250
+    async with a_bot(place, [ask(options=("approve", "modify"))]) as bot:
+        with pytest.raises(InvalidWordError, match="it has 251 characters, and may have 250"):
+            await bot.runner.start("ask", {}, run_id=f"{run_id}x")
+        await bot.runner.run("ask", {}, channel="C1", run_id=run_id)
+        await bot.slack.click(await bot.question(), "Modify…")
+
+        ack = await bot.slack.submit(await bot.modal(), {"field:0": "two are enough"})
+
+        assert ack.problem is None
+        assert (await bot.finished(run_id)).status is RunStatus.COMPLETED

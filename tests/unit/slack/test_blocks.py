@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from handlers.slack.blocks import approval, closed
-from handlers.slack.buttons import read_button
+from handlers.slack.buttons import PressedButton, read_button
 from handlers.slack.outcome import outcome
 from handlers.slack.verdicts import over
 from spectra_bot import (
@@ -24,6 +25,7 @@ from spectra_bot import (
     RunResult,
     RunStatus,
 )
+from spectra_bot.run_inputs import MAX_ID
 from tests.unit.slack.limits import check_message, markup, texts
 from tests.unit.slack.questions import ASKED_AT, answer, question
 
@@ -173,6 +175,24 @@ def test_a_button_stands_for_its_option() -> None:
     pressed = read_button(buttons[2]["value"])
     assert pressed is not None
     assert (pressed.interrupt_id, pressed.option_id) == ("i-7k2m9", "hold")
+
+
+class Why(BaseModel):
+    why: str
+
+
+@pytest.mark.parametrize("mark", ["i", "😀", '"', "\x01"])
+def test_a_button_of_the_longest_run_id_is_one_that_slack_takes(mark: str) -> None:
+    request = question(options=("approve", InterruptOption(mark * 64, form=Why)))
+    request = request.model_copy(update={"id": f"i-{'0' * 14}.{mark * MAX_ID}"})
+
+    message = approval(request)
+
+    check_message(message)
+    row: Any = message.blocks[-1]
+    assert read_button(row["elements"][1]["value"]) == PressedButton(
+        interrupt_id=request.id, option_id=mark * 64, has_form=True
+    )
 
 
 @pytest.mark.parametrize("value", [None, "", "approve", "[]", "{}", '{"interrupt": 1, "option": "a"}', "{"])

@@ -18,6 +18,7 @@ from handlers.slack.modals import (
     read_form,
 )
 from spectra_bot import Form, InterruptOption
+from spectra_bot.run_inputs import MAX_ID
 from spectra_bot.testing.limits import check_view as check_as_slack_does
 from tests.unit.slack.limits import blocks_of, check_view
 from tests.unit.slack.questions import question
@@ -172,7 +173,12 @@ def test_a_form_at_and_past_the_limits_is_one_that_slack_takes() -> None:
 
 def test_a_place_survives_the_way_through_slack() -> None:
     assert FormPlace.read(PLACE.as_text()) == PLACE
-    assert len(FormPlace(interrupt_id="i" * 200, option_id="o" * 64, channel="C" * 20, ts="1" * 20).as_text()) < 3_000
+    for mark in ("i", "😀", '"', "\x01"):
+        longest = FormPlace(
+            interrupt_id=f"i-{'0' * 14}.{mark * MAX_ID}", option_id=mark * 64, channel="C" * 20, ts="1" * 20
+        )
+        assert len(longest.as_text()) < 3_000
+        assert FormPlace.read(longest.as_text()) == longest
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", "[1]", "{", '{"interrupt": "i", "option": 3}'])
