@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from spectra_bot import app
 from spectra_bot.cli.commands_to_type import CommandsToType
+from spectra_bot.cli.exit_codes import ExitCode, Refusal
 from spectra_bot.cli.following import Follower, until_rest
 from spectra_bot.cli.options import Call
 from spectra_bot.cli.outcome import tell
 from spectra_bot.cli.output import has_terminal, stderr
 from spectra_bot.cli.progress import Progress
 from spectra_bot.cli.runners import opened
+from spectra_bot.errors import StoreError
 from spectra_bot.interrupts import IInterruptHandler
 from spectra_bot.loading import Loaded
 from spectra_bot.runner import Runner
@@ -69,11 +71,21 @@ class Session:
             )
             try:
                 run_id = await begin(runner)
-                if prompt is None:
-                    result = await until_rest(runner, run_id)
-                else:
-                    result = await follower.follow(runner, run_id, on_stop=prompt.close)
+                try:
+                    if prompt is None:
+                        result = await until_rest(runner, run_id)
+                    else:
+                        result = await follower.follow(runner, run_id, on_stop=prompt.close)
+                except StoreError as error:
+                    raise self._not_followed(run_id, error) from error
             finally:
                 progress.stop()
             await tell(runner, result, self.commands, as_json=self.call.as_json, questions=prompt is None)
             return result
+
+    def _not_followed(self, run_id: str, error: StoreError) -> Exception:
+        """What was begun is stored; on Temporal it goes on without us, when somebody takes it up."""
+        if self.call.settings.engine != "temporal":
+            return error
+        look = self.commands.of("show", run_id, with_workflows=False)
+        return Refusal(f"that is stored, but {error}; to look later: {look}", ExitCode.WAITING)

@@ -6,7 +6,9 @@ import asyncio
 import signal
 
 import pytest
+from click.testing import CliRunner
 
+from spectra_bot.cli import main
 from spectra_bot.demo.sample import make_sample
 from spectra_bot.testing import FakeSlack
 from tests.acceptance.cli.program import Program
@@ -116,3 +118,22 @@ def test_missing_extra_is_told_with_the_command_that_installs_it(program: Progra
     assert failed.code == 2
     assert "pip install 'spectra-bot[temporal]'" in failed.err
     assert "Traceback" not in failed.err
+
+
+def test_run_that_nobody_takes_up_is_stored_and_its_command_says_so(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = make_sample(program.folder)
+    for name in ("SPECTRA_ENGINE", "TEMPORAL_ADDRESS", "SPECTRA_TEMPORAL_TASK_QUEUE"):
+        monkeypatch.setenv(name, program.env[name])
+    monkeypatch.setattr("spectra_bot.temporal.waiting.UNANSWERED_S", 0.0)
+    monkeypatch.setattr("spectra_bot.temporal.calls.CALL_S", 0.5)
+    words = ["run", "release", f"source={source}", f"target={target}", "--run-id", "stored"]
+
+    told = CliRunner().invoke(main, [*words, "--workflows", "spectra_bot.demo.release"])
+    again = program("runs", "--json")
+
+    assert told.exit_code == 3, told.output
+    assert "Error: that is stored, but run stored could not be reached in Temporal" in told.output
+    assert "show stored" in told.output
+    assert [run["run_id"] for run in again.records] == ["stored"]
