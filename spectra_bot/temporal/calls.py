@@ -30,6 +30,9 @@ _Memo = TypeVar("_Memo")
 CALL_S = 10.0
 """How long a call may take. A query and an Update need a worker that takes them."""
 
+ENDED_MEANWHILE = ("AcceptedUpdateCompletedWorkflow", "UnprocessedUpdate")
+"""What Temporal calls it when an Update met the end of its run, or was dropped by its worker, and is not stored."""
+
 
 class RunClosedError(Exception):
     """The run is closed in Temporal, so it takes no Update; it can still be asked."""
@@ -80,7 +83,7 @@ class RunCalls:
             ours = refused(cause) if isinstance(cause, ApplicationError) else None
             if ours is not None:
                 raise ours from None
-            if isinstance(cause, ApplicationError) and cause.type == "AcceptedUpdateCompletedWorkflow":
+            if isinstance(cause, ApplicationError) and cause.type in ENDED_MEANWHILE:
                 raise RunClosedError(run_id) from error
             raise StoreError(f"run {run_id} could not be changed: {cause}") from error
         except RPCTimeoutOrCancelledError as error:

@@ -35,7 +35,7 @@ class RunCommands:
 
     Args:
         store: takes in events, and reconciles.
-        expire: records that an interrupt's time is over, if it is.
+        expire: records that an interrupt's time was over at a moment, unless it was answered.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class RunCommands:
         times: Times,
         given: RunInput,
         store: Callable[[Sequence[e.Event]], None],
-        expire: Callable[[str], None],
+        expire: Callable[[str, datetime], None],
     ) -> None:
         self.drains = False
         """Nothing new is begun, so that the run can go on in a new execution soon."""
@@ -182,14 +182,8 @@ class RunCommands:
             case Conclude(interrupt_id, handler):
                 await self.handlers.conclude(interrupt_id, handler)
             case ArmTimer(interrupt_id, deadline):
-                await self._until(deadline)
-                self._expire(interrupt_id)
+                await self._times.sleep((deadline - self._times.now()).total_seconds())
+                self._expire(interrupt_id, deadline)
             case RetryLater(step, visit, until, at_most):
                 await self._times.sleep(min(until - self._times.now(), at_most).total_seconds())
                 self._store([e.StepRetried(at=self._times.now(), step=step, visit=visit)])
-
-    async def _until(self, deadline: datetime) -> None:
-        is_due = False
-        while not is_due:
-            await self._times.sleep((deadline - self._times.now()).total_seconds())
-            is_due = self._times.now() >= deadline

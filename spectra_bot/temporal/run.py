@@ -16,7 +16,6 @@ from spectra_bot.engine.proposals import (
     Propose,
     propose_answer,
     propose_cancel,
-    propose_expiry,
     propose_loss,
     propose_retry,
 )
@@ -41,8 +40,16 @@ RUN_FAILED = "RunFailed"
 """The type of the error with which a failed run ends, so that it can be started again under its id."""
 
 
+SHORTEST_S = 0.001
+"""The shortest timer: what would be no pause is one too, so that each replay sets the same timers."""
+
+
 class TemporalTimes:
-    """Time as Temporal tells it: the same in each replay. A `Clock`, as far as the judge needs one."""
+    """Time as Temporal tells it. A `Clock`, as far as the judge needs one.
+
+    It may lag: a query that finds a worker before a run's next turn does has the SDK (1.35) tell the run what has
+    happened at the time of its last turn; a replay has the next turn's. Which timers a run sets must not hang on it.
+    """
 
     def now(self) -> datetime:
         return workflow.now()
@@ -51,8 +58,7 @@ class TemporalTimes:
         return workflow.time()
 
     async def sleep(self, seconds: float) -> None:
-        if seconds > 0:
-            await workflow.sleep(seconds)
+        await workflow.sleep(max(seconds, SHORTEST_S))
 
 
 @workflow.defn(name=SPECTRA_RUN)
@@ -256,9 +262,10 @@ class SpectraRun:
         if self._record.add(events):
             self._commands.reconcile()
 
-    def _expire(self, interrupt_id: str) -> None:
-        events, _ = propose_expiry(interrupt_id, self.times)(self._record.state)
-        self._store(events)
+    def _expire(self, interrupt_id: str, at: datetime) -> None:
+        state = self._record.state
+        if state.interrupts[interrupt_id].response is None:
+            self._store([e.InterruptExpired(at=max(at, state.updated_at), interrupt_id=interrupt_id)])
 
     def _needs_renewal(self) -> bool:
         """Its history in Temporal is so long that it should go on in a new one, and it can, or must stop to."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from spectra_bot.clock import Clock
 from spectra_bot.interrupts import IInterruptHandler, handler_name
@@ -19,11 +19,12 @@ from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconcil
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.step_activities import StepActivities
 from spectra_bot.temporal.storing import StoresResults
+from spectra_bot.temporal.turns import TurnRunner
 from spectra_bot.workflow import Workflow
 
 MAX_ACTIVITIES = 1000
 """How many steps and handlers are at work at once; one that asks at a terminal takes a place for hours."""
-WORKFLOW_RUNNER = UnsandboxedWorkflowRunner()
+WORKFLOW_RUNNER = TurnRunner()
 """No user's code runs in a workflow, so there is nothing that a sandbox would keep from the clock."""
 STICKY = timedelta(seconds=2)
 """After so long another worker takes over what a dead one holds in its memory."""

@@ -11,10 +11,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from spectra_bot import HumanGateStep, StepContext, TemporalOptions, Workflow, WorkflowRunner
 from tests.integration.answering_process import say
+
+TIMED_S = 2.0
 
 _STANDS_STILL = False
 """Set in the process that is to be killed."""
@@ -55,6 +58,17 @@ async def block(ctx: StepContext) -> str:
         raise
 
 
+timed = Workflow("timed", description="Nobody answers its question in time")
+timed.add("gate", HumanGateStep("Soon?", timeout=timedelta(seconds=TIMED_S), routes={"timeout": "go_on"}))
+
+
+@timed.step(after="gate")
+async def go_on(ctx: StepContext) -> str:
+    return record("gone-on")
+
+
+timed.add("aside", HumanGateStep("Still there?"), after=())
+
 asking = Workflow("asking")
 asking.add("gate", HumanGateStep("Ship it?"))
 
@@ -67,7 +81,7 @@ async def ship(ctx: StepContext) -> str:
 def runner(address: str, task_queue: str, lease_s: float, journal: Path) -> WorkflowRunner:
     _JOURNAL[:] = [journal]
     options = TemporalOptions(address=address, task_queue=task_queue)
-    return WorkflowRunner(workflows=[crashing, blocking, asking], temporal=options, lease_s=lease_s)
+    return WorkflowRunner(workflows=[crashing, blocking, timed, asking], temporal=options, lease_s=lease_s)
 
 
 async def main(address: str, task_queue: str, lease_s: str, journal: str) -> None:

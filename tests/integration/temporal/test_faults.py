@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spectra_bot import NotRecordedError, RunStatus, StoreError, TemporalOptions, WorkflowRunner
+from spectra_bot import NotRecordedError, RunNotFoundError, RunStatus, StoreError, TemporalOptions, WorkflowRunner
 from tests.integration.processes import Process
 from tests.integration.temporal.bot import runner
 from tests.temporal_server import TemporalServer, a_temporal
@@ -57,6 +57,45 @@ async def test_worker_that_was_silent_for_too_long_begins_no_effect(
     assert result.outputs == {"block": "effect"}
     assert said in ("LeaseLostError", "CancelledError", "SpectraError")
     assert done(tmp_path / "journal").count("effect") == 1
+
+
+async def test_deadline_and_answer_while_a_killed_worker_holds_the_run_are_the_same_in_each_replay(
+    temporal: TemporalServer, task_queue: str, tmp_path: Path
+) -> None:
+    place = (temporal.address, task_queue, LEASE_S, tmp_path / "journal")
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(temporal=options, recover=False) as caller:
+        async with Process.started(BOT, *map(str, place)) as bot:
+            assert await bot.read() == "open"
+            bot.write(f"timed {task_queue}")
+            await started(caller, task_queue)
+            asked = await caller.wait(task_queue)
+            await bot.kill()
+        [aside] = [request for request in asked.pending if request.step == "aside"]
+        async with runner(*place):
+            while len((await caller.get(task_queue)).pending) == 2:  # each look is a query
+                await asyncio.sleep(0.05)
+            await caller.answer(aside.id, aside.answer("approve"))
+            ended = await caller.wait(task_queue, over=True)
+        async with runner(*place) as with_nothing_in_memory:
+            history = [checkpoint.event for checkpoint in await with_nothing_in_memory.history(task_queue)]
+
+    assert asked.status is RunStatus.INTERRUPTED
+    assert ended.status is RunStatus.COMPLETED
+    assert (history.count("InterruptExpired"), history.count("InterruptAnswered")) == (1, 1)
+    assert done(tmp_path / "journal") == ["gone-on"]
+
+
+async def started(caller: WorkflowRunner, run_id: str) -> None:
+    """Return when a run is there."""
+    while True:
+        try:
+            await caller.get(run_id)
+        except RunNotFoundError:
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 async def test_runs_go_on_when_the_server_comes_back(tmp_path: Path) -> None:
