@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.acceptance.cli.program import PROGRAM
 READY_S = 60.0
 STOPPED_S = 30.0
 _POLL_S = 0.02
+_SETTINGS = ("SLACK_", "SPECTRA_", "TEMPORAL_")
 _WORKLOAD = Path(__file__).with_name("workload.py")
 
 
@@ -40,9 +42,19 @@ class Bot:
 
     Args:
         strikes: what is done to it is written here.
+        engine: what its environment says of the engine, where that is not the file.
     """
 
-    def __init__(self, name: str, *, slack: FakeSlack, mode: str, folder: Path, strikes: list[Strike]) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        slack: FakeSlack,
+        mode: str,
+        folder: Path,
+        strikes: list[Strike],
+        engine: Mapping[str, str] | None = None,
+    ) -> None:
         self.url = ""
         """Where it listens, while it does."""
         self.logs: list[Path] = []
@@ -51,6 +63,7 @@ class Bot:
         self._mode = mode
         self._folder = folder
         self._strikes = strikes
+        self._engine = engine or {}
         self._process: asyncio.subprocess.Process | None = None
         self._held: Strike | None = None
 
@@ -85,8 +98,9 @@ class Bot:
             else {"SLACK_SIGNING_SECRET": self._slack.signing_secret}
         )
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "SPECTRA_"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)},
             **transport,
+            **self._engine,
             "SLACK_BOT_TOKEN": self._slack.bot_token,
             "SPECTRA_SLACK_API_URL": self._slack.base_url,
             "SPECTRA_PORT": "0",
@@ -117,10 +131,10 @@ class Bot:
         self._let_go()
         await self._ended()
 
-    async def terminate(self) -> int:
+    async def terminate(self, within_s: float = STOPPED_S) -> int:
         """Ask it to stop, and return its exit code."""
         self._strike(signal.SIGTERM)
-        return await asyncio.wait_for(self._ended(), STOPPED_S)
+        return await asyncio.wait_for(self._ended(), within_s)
 
     async def hold(self, seconds: float) -> None:
         """Let it stand still for so long, unless it is killed meanwhile."""

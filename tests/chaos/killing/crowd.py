@@ -9,7 +9,7 @@ import random
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from spectra_bot.testing import FakeSlack, Message
@@ -19,8 +19,8 @@ CHANNEL = "C1"
 MOST_OPEN = 60
 """With so many open questions no further run is started."""
 SELDOM_S = 0.06
-"""At most so long until the next click."""
 _CLOSED_OFTEN = 0.1
+_MOST_UNDER_WAY = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,18 +35,27 @@ class Click:
     """None where Slack would have shown the warning sign."""
     again: int = 0
     """How often the same person pressed it once more."""
+    under_way: list[str] = field(default_factory=list)
+    """Where it is just now: the addresses of the bots that have it and have not answered."""
 
 
 class Crowd:
-    """Clicks at random while the block lasts, and commands when it is told to, each noted with what came of it."""
+    """Clicks at random while the block lasts, and commands when it is told to, each noted with what came of it.
 
-    def __init__(self, slack: FakeSlack, bots: Sequence[Bot], chance: random.Random) -> None:
+    Args:
+        seldom_s: at most so long until the next click.
+    """
+
+    def __init__(
+        self, slack: FakeSlack, bots: Sequence[Bot], chance: random.Random, *, seldom_s: float = SELDOM_S
+    ) -> None:
         self.clicks: list[Click] = []
         self.started: list[str] = []
         """Runs that someone was told are started."""
         self._slack = slack
         self._bots = bots
         self._chance = chance
+        self._seldom_s = seldom_s
         self._users = 0
         self._at_it: set[asyncio.Task[None]] = set()
 
@@ -63,6 +72,10 @@ class Crowd:
     def open_messages(self) -> list[Message]:
         """The messages that still have buttons."""
         return [message for message in self._slack.messages(CHANNEL) if _buttons(message.blocks)]
+
+    def under_way(self, url: str) -> int:
+        """How many clicks a bot has now and has not answered."""
+        return sum(click.under_way.count(url) for click in self.clicks[-_MOST_UNDER_WAY:])
 
     def start_runs(self, count: int) -> None:
         """Type the command that starts a run so often, unless enough is open."""
@@ -82,7 +95,7 @@ class Crowd:
 
     async def _click_on(self) -> None:
         while True:
-            await asyncio.sleep(self._chance.uniform(0, SELDOM_S))
+            await asyncio.sleep(self._chance.uniform(0, self._seldom_s))
             self._press_something()
 
     def _press_something(self) -> None:
@@ -117,8 +130,10 @@ class Crowd:
             self._go(self._pressed(click, message))
 
     async def _pressed(self, click: Click, message: Message) -> None:
-        self._choose_bot()
+        url = self._choose_bot()
+        click.under_way.append(url)
         ack = await self._slack.click(message, f"spectra:option:{click.option}", user=click.user, version=0)
+        click.under_way.remove(url)
         if ack.is_acked and click.acked_at is None:
             click.acked_at = time.time()
 
@@ -128,11 +143,11 @@ class Crowd:
         if ack.is_acked and (found := re.search(r"\br-\w+", json.dumps(ack.body))):
             self.started.append(found[0])
 
-    def _choose_bot(self) -> None:
+    def _choose_bot(self) -> str:
         """Over HTTP: whose turn it is. Nothing may be awaited between this and the sending."""
-        self._slack.app_url = self._chance.choice(
-            [bot.url for bot in self._bots if bot.is_up] or ["http://127.0.0.1:9/slack/events"]
-        )
+        urls = [bot.url for bot in self._bots if bot.is_up] or ["http://127.0.0.1:9/slack/events"]
+        url = self._slack.app_url = self._chance.choice(urls)
+        return url
 
     def _go(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

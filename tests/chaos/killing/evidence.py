@@ -45,6 +45,8 @@ class Evidence:
     executions: Sequence[Execution]
     kept: Sequence[tuple[Place, str, float]]
     """What the steps went on with, and when."""
+    outside_once: Sequence[Execution]
+    """Effects that are no promise of `once`: they run again with their step."""
     messages: Sequence[Message]
     told: Sequence[Ephemeral]
     clicks: Sequence[Click]
@@ -52,6 +54,8 @@ class Evidence:
     strikes: Sequence[Strike]
     errors: Sequence[str]
     """Lines of level ERROR in the bots' logs."""
+    stored_within_s: float = 3.0
+    """A process that lived for longer after an effect, or a post, should have stored it."""
 
 
 async def collect(
@@ -84,7 +88,7 @@ async def collect(
     connection.close()
     async with WorkflowRunner(database=str(database), read_only=True) as runner:
         details = [await runner.get(run_id) for run_id in runs]
-    executions, kept = _read(journal)
+    executions, kept, outside_once = read_journal(journal)
     return Evidence(
         integrity=integrity,
         runs=runs,
@@ -94,6 +98,7 @@ async def collect(
         executions=executions,
         kept=kept,
         messages=[message for message in slack.messages(CHANNEL) if message.metadata],
+        outside_once=outside_once,
         told=list(slack.workspace.ephemerals),
         clicks=clicks,
         started=started,
@@ -102,9 +107,10 @@ async def collect(
     )
 
 
-def _read(journal: Path) -> tuple[list[Execution], list[tuple[Place, str, float]]]:
+def read_journal(journal: Path) -> tuple[list[Execution], list[tuple[Place, str, float]], list[Execution]]:
+    """The executions of effects, what steps went on with, and the effects outside `once`."""
     executions: dict[str, Execution] = {}
-    kept = []
+    kept, outside_once = [], []
     for text in journal.read_text().splitlines():
         line: dict[str, Any] = json.loads(text)
         run_id, step, visit, key = line["place"]
@@ -115,6 +121,9 @@ def _read(journal: Path) -> tuple[list[Execution], list[tuple[Place, str, float]
                 executions[token] = Execution(place=place, token=token, pid=line["pid"], begun_at=line["at"])
             case "done":
                 executions[token].done_at = line["at"]
+            case "told":
+                at = line["at"]
+                outside_once.append(Execution(place=place, token=token, pid=line["pid"], begun_at=at, done_at=at))
             case _:
                 kept.append((place, token, line["at"]))
-    return list(executions.values()), kept
+    return list(executions.values()), kept, outside_once

@@ -14,11 +14,10 @@ from tests.chaos.killing.bots import Strike
 from tests.chaos.killing.crowd import Click
 from tests.chaos.killing.evidence import Evidence, Execution, Place
 
-STORED_WITHIN_S = 3.0
-"""A process that lived for longer after an effect, or a post, should have stored it."""
 WOKEN_S = 2.0
 """What was begun just before a process stood still may go out so long after it woke."""
-NOT_RECORDED = "Not recorded"
+NOT_RECORDED = "not recorded"
+"""In what somebody is told whose answer is not stored, or not yet."""
 
 
 def problems(found: Evidence) -> Iterator[str]:
@@ -28,13 +27,14 @@ def problems(found: Evidence) -> Iterator[str]:
     yield from _runs(found)
     yield from _decisions(found)
     yield from _effects(found)
+    yield from _outside_once(found)
     yield from _messages(found)
     yield from (f"a bot said: {line}" for line in found.errors)
 
 
 def figures(found: Evidence) -> Counter[str]:
     """What is counted, by name."""
-    refused = {said.user for said in found.told if NOT_RECORDED not in said.text}
+    refused = {said.user for said in found.told if NOT_RECORDED not in said.text.lower()}
     counted = Counter({f"runs {status}": 0 for status in ("completed", "failed")})
     counted.update(f"runs {status}" for status, _, _ in found.runs.values())
     counted["questions"] = len(found.interrupts)
@@ -49,7 +49,9 @@ def figures(found: Evidence) -> Counter[str]:
     counted["effects"] = len({execution.place for execution in found.executions})
     counted["effects repeated inside the window"] = len(_unstored(found)) - _given_up(found)
     counted["effects cut short and not needed again"] = _given_up(found)
-    counted["questions that stood twice"] = sum(count > 1 for count in _copies(found).values())
+    counted["effects outside once"] = len({execution.place for execution in found.outside_once})
+    counted["effects outside once repeated"] = len(found.outside_once) - counted["effects outside once"]
+    counted["questions that stood twice"] = sum(count > 1 for count in copies(found).values())
     return counted
 
 
@@ -69,7 +71,7 @@ def _decisions(found: Evidence) -> Iterator[str]:
     clicks: dict[str, list[Click]] = defaultdict(list)
     for click in found.clicks:
         clicks[click.interrupt_id].append(click)
-    told_to_repeat = {said.user for said in found.told if NOT_RECORDED in said.text}
+    told_to_repeat = {said.user for said in found.told if NOT_RECORDED in said.text.lower()}
     for interrupt_id, record in found.interrupts.items():
         if found.decisions[interrupt_id] > 1:
             yield f"{interrupt_id} has {found.decisions[interrupt_id]} decisions"
@@ -108,6 +110,25 @@ def _effects(found: Evidence) -> Iterator[str]:
             yield f"{execution.place} was done again by {execution.pid} after its result was stored"
 
 
+def _outside_once(found: Evidence) -> Iterator[str]:
+    """Done at least once by each run that completed, and again only where the step's process was struck in it."""
+    done: dict[Place, list[Execution]] = defaultdict(list)
+    for execution in found.outside_once:
+        done[execution.place].append(execution)
+    missing = {run_id for run_id, (status, _, _) in found.runs.items() if status == "completed"}
+    missing -= {run_id for run_id, _, _, _ in done}
+    yield from (f"{run_id} completed without its effect outside once" for run_id in missing)
+    for place, executions in done.items():
+        for execution in sorted(executions, key=lambda one: one.begun_at)[:-1]:
+            begun_at = execution.begun_at
+            if not any(
+                strike.at - found.stored_within_s <= begun_at <= strike.until + WOKEN_S
+                for strike in found.strikes
+                if strike.pid == execution.pid
+            ):
+                yield f"{place} was done again, and nobody struck {execution.pid}"
+
+
 def _messages(found: Evidence) -> Iterator[str]:
     """Closed, and posted twice only where a process was struck between posting and storing."""
     for message in found.messages:
@@ -142,10 +163,10 @@ def _fits(found: Evidence, strike: Strike, begun_at: float, done_at: float | Non
     match strike.signal:
         case signal.SIGKILL:
             lived_s = strike.at - last - _stood_still_s(found, strike.pid, last, strike.at)
-            return begun_at <= strike.at + WOKEN_S and lived_s <= STORED_WITHIN_S
+            return begun_at <= strike.at + WOKEN_S and lived_s <= found.stored_within_s
         case signal.SIGSTOP:
             is_long = strike.lasted_s > LEASE_S * LATE
-            return is_long and begun_at <= strike.until + WOKEN_S and strike.at - last <= STORED_WITHIN_S
+            return is_long and begun_at <= strike.until + WOKEN_S and strike.at - last <= found.stored_within_s
         case _:
             return False
 
@@ -171,7 +192,8 @@ def _given_up(found: Evidence) -> int:
     return len({one.place for one in _unstored(found)} - {place for place in found.stored if found.stored[place]})
 
 
-def _copies(found: Evidence) -> Counter[str]:
+def copies(found: Evidence) -> Counter[str]:
+    """How often each question stands in Slack."""
     return Counter(_interrupt_of(message) for message in found.messages)
 
 

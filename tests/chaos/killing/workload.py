@@ -65,6 +65,8 @@ async def right(ctx: StepContext) -> list[str | None]:
 
 @release.step(after=("left", "right"))
 async def finish(ctx: StepContext) -> str:
+    """An effect outside `once`, which runs again with its step, and one in it."""
+    write(ctx, "tell", f"{os.getpid()}-{secrets.token_hex(4)}", "told")
     return await effect(ctx, "announce")
 
 
