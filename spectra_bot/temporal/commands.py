@@ -51,15 +51,15 @@ class RunCommands:
         """Nothing new is begun, so that the run can go on in a new execution soon."""
         self.broken: BaseException | None = None
         """What no code of ours should raise."""
-        room = Room(has_place=given.has_place)
-        self.steps = StepCalls(record, times=times, lease_s=given.lease_s, has_place=given.has_place, room=room)
+        self.room = Room(has_place=given.has_place)
+        self.steps = StepCalls(record, times=times, lease_s=given.lease_s, has_place=given.has_place, room=self.room)
         self.handlers = HandlerCalls(
             record,
             times=times,
             lease_s=given.lease_s,
             first_turn_s=given.first_turn_s,
             names=given.handlers,
-            room=room,
+            room=self.room,
             store=store,
             let_end=self._let_end,
         )

@@ -46,7 +46,7 @@ from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.changes import Changes
 from spectra_bot.temporal.connection import connect
 from spectra_bot.temporal.crew import look_at
-from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES
+from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES, RENEWAL
 from spectra_bot.temporal.listing import Listing
 from spectra_bot.temporal.messages import SPECTRA_RUN, Events, RunInput, entry_of
 from spectra_bot.temporal.options import TemporalOptions
@@ -212,6 +212,7 @@ class TemporalEngine:
             lease_s=self._lease_s,
             first_turn_s=asking.FIRST_TURN_S,
             has_place=self._has_place,
+            renewal=RENEWAL,
         )
         record = Record(given)
         state, seq = record.state, len(record.entries)

@@ -64,7 +64,7 @@ class HandlerCalls:
         """Interrupts of an earlier execution; nobody knows whether their deliveries had begun."""
         self._under_way: dict[str, AttemptKey] = {}
         """What each activity is for, by its id."""
-        self._activities = 0
+        self.activities = 0
 
     @property
     def is_busy(self) -> bool:
@@ -154,8 +154,8 @@ class HandlerCalls:
 
     async def _persist(self, what: str, key: AttemptKey, call: object) -> list[Entry]:
         """Have a handler do something, however many attempts it takes: Temporal counts and spaces them."""
-        self._activities += 1
-        activity_id = f"{what}-{self._activities}"
+        self.activities += 1
+        activity_id = f"{what}-{self.activities}"
         self._under_way[activity_id] = key
         try:
             await self._room.take(call)

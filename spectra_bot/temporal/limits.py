@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from spectra_bot.json_values import LiftableLimit
 
 LIFTED_BY = "SPECTRA_TEMPORAL_PAYLOADS"
@@ -18,3 +20,23 @@ MAX_TASK_BYTES = 3_000_000
 """As much activities are given in one workflow task, beside what else it tells. Temporal takes a call of 4 MB."""
 INLINE_BYTES = 256 * 1024
 """The largest payload that goes through Temporal itself where there is a place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """When a run goes on in a new execution, because its history in Temporal has become long.
+
+    The run counts by itself: what Temporal says of the length may come late, and be different in a replay.
+    """
+
+    events: int = 4_000
+    """After about so many of Temporal's events it does, as soon as nothing is under way. Temporal ends it at 51,200."""
+    must_events: int = 10_000
+    """After so many it begins nothing more until it can."""
+    given_bytes: int = 2_000_000
+    """After activities were given so much; Temporal ends it at 50 MB, of which this is less than half mostly."""
+
+
+RENEWAL = Renewal()
+EVENTS_EACH = 5
+"""About so many of Temporal's events an activity takes, or what a run stores, workflow tasks among them."""

@@ -15,6 +15,7 @@ from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.machine import InterruptState
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunResult, RunStatus
+from spectra_bot.temporal.limits import RENEWAL, Renewal
 
 FOR_EVER = timedelta(days=3650)
 """How long an activity may take: a step has its own time limit, and a handler may ask for as long as it likes."""
@@ -63,6 +64,7 @@ class RunInput:
     same way wherever it is made."""
     handlers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Who is asked about each interrupt."""
+    renewal: Renewal = RENEWAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,10 @@ class Room:
 
     def __init__(self, *, has_place: bool) -> None:
         self._has_place = has_place
-        self._task = 0
+        self.given = 0
+        """So many bytes activities were given in all."""
         self._taken = 0
+        """Of these, since the run last waited for a new workflow task."""
         self._first_comes_first = asyncio.Lock()
 
     async def take(self, given: object) -> None:
@@ -29,12 +31,8 @@ class Room:
         if self._has_place and size > INLINE_BYTES:
             return
         async with self._first_comes_first:
-            while not self._has_room(size):
+            if self._taken and self._taken + size > MAX_TASK_BYTES:
                 await workflow.sleep(0.001)  # a timer, so that the workflow task ends
+                self._taken = 0
             self._taken += size
-
-    def _has_room(self, size: int) -> bool:
-        task = workflow.info().get_current_history_length()
-        if task != self._task:
-            self._task, self._taken = task, 0
-        return self._taken == 0 or self._taken + size <= MAX_TASK_BYTES
+            self.given += size

@@ -27,15 +27,12 @@ from spectra_bot.machine import events as e
 from spectra_bot.runs import InterruptRecord, RunDetails, RunResult, RunStatus
 from spectra_bot.store import Attempt
 from spectra_bot.temporal.commands import RunCommands
-from spectra_bot.temporal.limits import MAX_LOG_BYTES
+from spectra_bot.temporal.limits import EVENTS_EACH, MAX_LOG_BYTES
 from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, Rest, RunInput, StepOutcome, event_of
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.refusals import refusal
 from spectra_bot.temporal.visibility import Listed, Shown, listed, show, shown_of
 
-MAX_HISTORY = 10_000
-"""As many events of Temporal's own a run has at most before it stops beginning anything, to go on in a new execution.
-Temporal ends it at 51,200."""
 RUN_FAILED = "RunFailed"
 """The type of the error with which a failed run ends, so that it can be started again under its id."""
 
@@ -269,11 +266,17 @@ class SpectraRun:
 
     def _needs_renewal(self) -> bool:
         """Its history in Temporal is so long that it should go on in a new one, and it can, or must stop to."""
-        info = workflow.info()
-        if self._is_too_large or not info.is_continue_as_new_suggested():
+        renewal, events = self._given.renewal, self._events_here()
+        is_long = events > renewal.events or self._commands.room.given > renewal.given_bytes
+        if self._is_too_large or not is_long:
             return False
-        must_stop = info.get_current_history_length() > MAX_HISTORY and not self._commands.drains
+        must_stop = events > renewal.must_events and not self._commands.drains
         return must_stop or self._commands.can_be_renewed
+
+    def _events_here(self) -> int:
+        """About how many of Temporal's events this execution has."""
+        stored = len(self._record.entries) - len(self._given.entries)
+        return EVENTS_EACH * (stored + self._commands.steps.activities + self._commands.handlers.activities)
 
     def _renew_where_it_is_long(self) -> None:
         """Go on in a new execution, with all that has happened; deadlines and pauses are set anew from that."""
@@ -289,6 +292,7 @@ class SpectraRun:
             lease_s=self._given.lease_s,
             first_turn_s=self._given.first_turn_s,
             has_place=self._given.has_place,
+            renewal=self._given.renewal,
             handlers={
                 interrupt.request.id: self._commands.handlers.names.get(interrupt.request.id, ())
                 for interrupt in self._record.state.pending()

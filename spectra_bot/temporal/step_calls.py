@@ -44,13 +44,13 @@ class StepCalls:
         self._heartbeat = timedelta(seconds=lease_s)
         self._has_place = has_place
         self._room = room
-        self._activities = 0
+        self.activities = 0
 
     async def execute(self, command: StepCommand) -> StepOutcome:
         """What comes of an execution; nothing where it has to begin again."""
         call = call_of(self._record.state, command.step)
-        self._activities += 1
-        activity_id = f"{command.kind}-{self._activities}"
+        self.activities += 1
+        activity_id = f"{command.kind}-{self.activities}"
         self.executing.add(activity_id)
         try:
             if not self._has_place:

@@ -15,11 +15,13 @@ import sys
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 from temporalio.client import Client, WorkflowHistory
 
+from spectra_bot.temporal.limits import RENEWAL, Renewal
 from tests.replay.keeping import HISTORIES, keep, present_version
-from tests.replay.scenarios import SCENARIOS, SCENARIOS_OF_SMALL_HISTORIES, SUGGESTED, Scenario
+from tests.replay.scenarios import EVENTS, SCENARIOS, SCENARIOS_OF_SMALL_HISTORIES, Scenario
 from tests.replay.stage import Stage
 from tests.temporal_server import TemporalServer, a_temporal
 
@@ -44,9 +46,9 @@ async def play(server: TemporalServer, name: str, scenario: Scenario) -> list[Wo
     return await histories(server, name)
 
 
-async def record(folder: Path, scenarios: Mapping[str, Scenario], settings: Mapping[str, object]) -> None:
+async def record(folder: Path, scenarios: Mapping[str, Scenario]) -> None:
     """Play scenarios on a server and keep their histories."""
-    with a_temporal(folder, settings) as server:
+    with a_temporal(folder) as server:
         for name, scenario in scenarios.items():
             left = await play(server, name, scenario)
             places = [keep(present_version(), name, number, one) for number, one in enumerate(left, start=1)]
@@ -59,14 +61,11 @@ def main(wanted: Collection[str]) -> None:
     logging.disable(logging.ERROR)  # workers that are killed and stopped say so
     if not wanted:
         shutil.rmtree(HISTORIES / present_version(), ignore_errors=True)
-    for scenarios, settings in (
-        (SCENARIOS, {}),
-        (SCENARIOS_OF_SMALL_HISTORIES, {"limit.historyCount.suggestContinueAsNew": SUGGESTED}),
-    ):
+    for scenarios, renewal in ((SCENARIOS, RENEWAL), (SCENARIOS_OF_SMALL_HISTORIES, Renewal(events=EVENTS))):
         chosen = {name: scenario for name, scenario in scenarios.items() if not wanted or name in wanted}
         if chosen:
-            with tempfile.TemporaryDirectory() as folder:
-                asyncio.run(record(Path(folder), chosen, settings))
+            with tempfile.TemporaryDirectory() as folder, patch("spectra_bot.temporal.engine.RENEWAL", renewal):
+                asyncio.run(record(Path(folder), chosen))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tests.replay.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
 
-SUGGESTED = 60
+EVENTS = 60
 """A history of so many events is long, for the scenarios that are about that."""
 
 

@@ -1,6 +1,7 @@
 """What the killed processes work on: effects that leave lines in a journal, and questions of every kind.
 
-A bot loads this file; `CHAOS_JOURNAL` names the journal, which outlives each of them.
+A bot loads this file; `CHAOS_JOURNAL` names the journal, which outlives each of them. On Temporal runs of
+`CHAOS_EVENTS` events go on in a new history.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ import time
 from datetime import timedelta
 
 from spectra_bot import HumanGateStep, InterruptRequest, StepContext, StepResult, Workflow
+
+if events := os.environ.get("CHAOS_EVENTS"):
+    from spectra_bot.temporal import engine, limits
+
+    vars(engine)["RENEWAL"] = limits.Renewal(events=int(events))
 
 LONGEST_EFFECT_S = 0.15
 RIGHT_ONE_TIMEOUT_S = 2

@@ -19,8 +19,6 @@ ROUNDS_A_SESSION = 10
 SLACK_TAKES_S = 0.1
 """How long Slack works on a post: a process that is killed meanwhile does not hear where it stands."""
 HISTORY_SCOPES = frozenset({"channels:history", "groups:history"})
-SETTINGS = {"limit.historyCount.suggestContinueAsNew": 60}
-"""Runs of so many events go on in a new history, while people click and processes die."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +59,7 @@ async def carry_out(sessions: Sequence[Sequence[str]], seed: str, folder: Path) 
         may_look = number % 2 == 0
         scopes = MANIFEST_SCOPES | HISTORY_SCOPES if may_look else MANIFEST_SCOPES
         place = folder / f"session-{number}"
-        with a_temporal(place, SETTINGS) as server:
+        with a_temporal(place) as server:
             async with FakeSlack(scopes=scopes) as slack:
                 for method in ("chat.postMessage", "chat.update"):
                     slack.faults.add(method, Delayed(SLACK_TAKES_S), times=None)

@@ -36,6 +36,9 @@ _NEWEST_LINES = 8_192
 OUTLASTING = 0.2
 """So often the server is away for longer than a worker may be silent."""
 
+EVENTS = 60
+"""Runs of so many events go on in a new history, while people click and processes die."""
+
 
 class Session:
     """Bots on one server, until the block ends.
@@ -58,7 +61,7 @@ class Session:
         self._clicks_struck = 0
         self._waits_given_up = 0
         self._options = TemporalOptions(address=server.address, task_queue="spectra")
-        engine = {"SPECTRA_ENGINE": "temporal", "TEMPORAL_ADDRESS": server.address}
+        engine = {"SPECTRA_ENGINE": "temporal", "TEMPORAL_ADDRESS": server.address, "CHAOS_EVENTS": str(EVENTS)}
         self._bots = [
             Bot(f"bot-{number}", slack=slack, mode="http", folder=folder, strikes=self._strikes, engine=engine)
             for number in range(bots)

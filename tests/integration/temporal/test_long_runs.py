@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -20,17 +19,20 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
-from tests.temporal_server import TemporalServer, a_temporal
+from spectra_bot.temporal.limits import Renewal
+from tests.temporal_server import TemporalServer
 
-SUGGESTED = 60
-"""Temporal suggests a new execution after so many of its events."""
+EVENTS = 60
+"""After about so many events a run goes on in a new execution."""
 
 
-@pytest.fixture(scope="module")
-def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    settings = {"limit.historyCount.suggestContinueAsNew": SUGGESTED}
-    with a_temporal(tmp_path_factory.mktemp("temporal"), settings) as server:
-        yield server
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    renew(monkeypatch, must_events=100 * EVENTS)
+
+
+def renew(monkeypatch: pytest.MonkeyPatch, *, must_events: int) -> None:
+    monkeypatch.setattr("spectra_bot.temporal.engine.RENEWAL", Renewal(events=EVENTS, must_events=must_events))
 
 
 async def executions(server: TemporalServer, run_id: str) -> int:
@@ -51,7 +53,7 @@ async def test_questions_answers_and_effects_are_carried_over(
             self.asked.append(request.id)
             await asyncio.Event().wait()
 
-    monkeypatch.setattr("spectra_bot.temporal.run.MAX_HISTORY", 2 * SUGGESTED)
+    renew(monkeypatch, must_events=2 * EVENTS)
     monkeypatch.setattr("spectra_bot.engine.asking.FIRST_TURN_S", 0.1)
     monkeypatch.setattr("spectra_bot.temporal.waiting.HANDLERS_S", 0.1)
     handler = Hanging()
@@ -124,7 +126,7 @@ async def test_run_whose_log_is_too_large_for_another_goes_on_in_its_own(
     temporal: TemporalServer, task_queue: str, monkeypatch: pytest.MonkeyPatch, must_stop: bool
 ) -> None:
     if must_stop:
-        monkeypatch.setattr("spectra_bot.temporal.run.MAX_HISTORY", SUGGESTED)
+        renew(monkeypatch, must_events=EVENTS)
     workflow = Workflow("large")
 
     async def large(ctx: StepContext) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,22 +23,20 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
-from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES
-from tests.temporal_server import TemporalServer, a_temporal
+from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES, Renewal
+from tests.temporal_server import TemporalServer
 
 SIZE = 5 * 1024 * 1024
 """More than a payload may have (2 MB), and more than a call to Temporal may carry (4 MB)."""
 LIMIT = 8 * 1024 * 1024
-SUGGESTED = 40
-"""Temporal suggests a new execution after so many of its events."""
+EVENTS = 40
+"""After about so many events a run goes on in a new execution."""
 TIMEOUT_S = 120
 
 
-@pytest.fixture(scope="module")
-def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    settings = {"limit.historyCount.suggestContinueAsNew": SUGGESTED}
-    with a_temporal(tmp_path_factory.mktemp("temporal"), settings) as server:
-        yield server
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spectra_bot.temporal.engine.RENEWAL", Renewal(events=EVENTS))
 
 
 @pytest.fixture(autouse=True)
