@@ -42,6 +42,7 @@ from spectra_bot.runs import (
     RunSummary,
     RunUpdate,
 )
+from spectra_bot.temporal.beats import Contact
 from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.changes import Changes
 from spectra_bot.temporal.connection import connect
@@ -126,6 +127,9 @@ class TemporalEngine:
             queue = self._options.task_queue
             questions = OpenQuestions(client, self._calls, task_queue=queue)
             reconciler = ReconcilerActivity(self._handlers, questions=questions, clock=self._clock)
+            contact = Contact(client, self._lease_s)
+            keeping = asyncio.create_task(contact.keep(), name="spectra-contact")
+            stack.callback(keeping.cancel)
             worker = make_worker(
                 client,
                 options=self._options,
@@ -140,6 +144,7 @@ class TemporalEngine:
                 answer=self.answer,
                 look=self.get_interrupt,
                 reconciler=reconciler,
+                contact=contact,
             )
             await stack.enter_async_context(worker)
             if reconciler.can_look:

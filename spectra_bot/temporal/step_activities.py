@@ -21,7 +21,7 @@ from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.errors import LeaseLostError, PlaceError
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunUpdate
-from spectra_bot.temporal.beats import Pulse, beating
+from spectra_bot.temporal.beats import Contact, Pulse, beating
 from spectra_bot.temporal.calls import CALL_S
 from spectra_bot.temporal.effects import StepEffects
 from spectra_bot.temporal.messages import StepOutcome, entry_of
@@ -52,6 +52,7 @@ class StepActivities:
     """Executes the steps of the workflows that are loaded in this process.
 
     Args:
+        contact: tells when the server was last there.
         handlers: the names of those who are asked, in this order.
         report: told what happens to a step, for whoever listens in this process.
         ended: told the run of each execution that has ended here.
@@ -62,6 +63,7 @@ class StepActivities:
         workflows: Mapping[str, Workflow],
         *,
         client: Client,
+        contact: Contact,
         clock: Clock,
         handlers: Sequence[str],
         max_payload_bytes: int,
@@ -73,6 +75,7 @@ class StepActivities:
             for name, workflow in workflows.items()
         }
         self._client = client
+        self._contact = contact
         self._clock = clock
         self._handlers = handlers
         self._limit = max_payload_bytes
@@ -83,7 +86,7 @@ class StepActivities:
     async def step(self, call: StepCall) -> StepOutcome:
         """Execute a step from its first line."""
         self._tell(call, "StepStarted", call.step)
-        async with beating() as pulse:
+        async with beating(self._contact) as pulse:
             effects = StepEffects(
                 call,
                 clock=self._clock,

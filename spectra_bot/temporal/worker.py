@@ -12,7 +12,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from spectra_bot.clock import Clock
 from spectra_bot.interrupts import IInterruptHandler, handler_name
 from spectra_bot.runs import RunUpdate
-from spectra_bot.temporal.beats import beat_s
+from spectra_bot.temporal.beats import Contact, beat_s
 from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, Look
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconciler
@@ -45,12 +45,14 @@ def make_worker(
     answer: Answer,
     look: Look,
     reconciler: ReconcilerActivity,
+    contact: Contact,
 ) -> Worker:
     """A worker for these workflows and handlers."""
     named = {handler_name(handler): handler for handler in handlers}
     steps = StepActivities(
         workflows,
         client=client,
+        contact=contact,
         clock=clock,
         handlers=list(named),
         max_payload_bytes=max_payload_bytes,
