@@ -6,8 +6,14 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 
 from spectra_bot.cli.root import main
+
+logger = logging.getLogger(__name__)
+
+STOP_S = 25.0
+"""How long a bot on Temporal may take to stop: its steps have 10 s to clean up, and Kubernetes kills it after 30 s."""
 
 
 def run() -> None:
@@ -18,6 +24,21 @@ def run() -> None:
         if "temporalio" in sys.modules:
             _end_at_once(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
         raise
+
+
+def end_within(seconds: float) -> None:
+    """End this process after some time, unless it has ended by then: what is left of its work is others' to take over.
+
+    Temporal's SDK (1.35) was seen to wait for ever for calls that a server never answered, because it was away itself.
+    """
+
+    def end() -> None:
+        logger.warning("process did not stop in time, and is ended")
+        _end_at_once(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _end_at_once(code: int) -> None:

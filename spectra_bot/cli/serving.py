@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Callable
 
 import click
@@ -14,6 +15,7 @@ from spectra_bot.cli.exit_codes import ExitCode, Refusal
 from spectra_bot.cli.logs import log_to_stderr
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.output import stderr, warn
+from spectra_bot.cli.process import STOP_S, end_within
 from spectra_bot.cli.runners import refuse_embedded, refuse_missing_folder
 from spectra_bot.settings import Settings
 
@@ -81,9 +83,15 @@ def _run(
 async def _until_stopped(service: app.Service, ready: Callable[[str], str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop_it() -> None:
+        stop.set()
+        if "temporalio" in sys.modules:
+            end_within(STOP_S)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop_it)
     console = stderr()
     console.print(f"Workflows: {', '.join(workflow.name for workflow in service.workflows)}", soft_wrap=True)
     console.print(_place(service.settings, works=service.works), soft_wrap=True)
