@@ -9,7 +9,7 @@ from handlers.slack.errors import DeliveryError
 from handlers.slack.handler import SlackApprovalHandler
 from handlers.slack.messages import Place
 from handlers.slack.verdicts import with_reason
-from spectra_bot import InterruptRecord, Runner
+from spectra_bot import InterruptRecord, Runner, SpectraError
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,13 @@ class Closing:
         is_working = _will_be_settled(record, self._handler.name, place)
         await self._change(place, record, is_working=is_working)
         if is_working:
-            now = await self._runner.get_interrupt(record.request.id)
-            if not _will_be_settled(now, self._handler.name, place):
+            try:
+                is_settled = not _will_be_settled(
+                    await self._runner.get_interrupt(record.request.id), self._handler.name, place
+                )
+            except SpectraError:  # nobody can say, and the last form is true in any case
+                is_settled = True
+            if is_settled:
                 # Another process settled it before us, and we have just put the earlier form over its last one.
                 await self._change(place, record, is_working=False)
 
