@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pydantic import JsonValue
 
+from spectra_bot.context import scoped
 from spectra_bot.context.question import (
     NewQuestion,
     Question,
@@ -68,6 +69,8 @@ class StepContext:
     effects: Effects | None = field(default=None, repr=False)
     asked: list[NewQuestion] = field(default_factory=list, repr=False)
     still_open: list[Slot] = field(default_factory=list, repr=False)
+    scope: str = field(default="", repr=False)
+    """What stands before the keys of a part of the step, such as `1/call_7f/`; see `within`."""
     _next: int = field(default=0, repr=False)
     _once_keys: set[str] = field(default_factory=set, repr=False)
     _met: dict[Slot, str] = field(default_factory=dict, repr=False)
@@ -80,14 +83,31 @@ class StepContext:
     @property
     def response(self) -> InterruptResponse | None:
         """The newest answer of this visit, None before the first."""
-        answered = [question for question in self.questions.values() if question.response]
+        answered = [
+            question
+            for slot, question in self.questions.items()
+            if question.response and scoped.is_here(self.scope, slot)
+        ]
         newest = max(answered, key=lambda question: question.over_before, default=None)
         return with_request(newest) if newest else None
 
     @property
     def responses(self) -> Mapping[Slot, InterruptResponse]:
         """The answers of this visit by key; those of unkeyed questions by number, from 0."""
-        return {slot: with_request(question) for slot, question in self.questions.items() if question.response}
+        return {
+            scoped.short(self.scope, slot): with_request(question)
+            for slot, question in self.questions.items()
+            if question.response and scoped.is_here(self.scope, slot)
+        }
+
+    def within(self, part: str) -> StepContext:
+        """The same step, as a part of it sees it that may go on beside others: a tool that an agent calls.
+
+        Its questions and effects have keys and numbers of their own, and `response` is the newest answer given to
+        this part, so that what is asked at the same time is never mixed up. The part's name must be the same in
+        each re-run.
+        """
+        return replace(self, scope=f"{self.scope}{part}/", _next=0)
 
     async def interrupt(self, request: InterruptRequest, *, key: str | None = None) -> InterruptResponse:
         """Ask, and return the answer; the step stops here until there is one, then runs again from its first line.
@@ -102,11 +122,12 @@ class StepContext:
             QuestionOrderError: unkeyed questions changed places.
             InvalidRequestError: two different questions have one key, or it is no text.
         """
-        slot: Slot | None = key or request.key
-        if slot is not None and not is_text(slot):
-            raise InvalidRequestError(f"{request.reason!r}: its key {slot!r} is not Unicode text")
-        if slot is None:
-            slot, self._next = self._next, self._next + 1
+        name: Slot | None = key or request.key
+        if name is not None and not is_text(name):
+            raise InvalidRequestError(f"{request.reason!r}: its key {name!r} is not Unicode text")
+        if name is None:
+            name, self._next = self._next, self._next + 1
+        slot = scoped.slot(self.scope, name)
         request = keyed(request, slot)
         known = self.questions.get(slot)
         self._meet(slot, request)
@@ -135,11 +156,12 @@ class StepContext:
                 self._refuse_or_wait(question)
                 return
         if request.key is not None:
-            self._raise_in(request.key, keyed(request, request.key))
+            slot = scoped.slot(self.scope, request.key)
+            self._raise_in(slot, keyed(request, slot))
             return
-        numbers = [slot for slot in self.questions if isinstance(slot, int)]
-        taken = [*numbers, *(new.slot for new in self.asked if isinstance(new.slot, int))]
-        slot = max([self._next, *(number + 1 for number in taken)])
+        numbers = scoped.numbers(self.scope, self.questions)
+        taken = [*numbers, *scoped.numbers(self.scope, (new.slot for new in self.asked))]
+        slot = scoped.slot(self.scope, max([self._next, *(number + 1 for number in taken)]))
         request = keyed(request, slot)
         if any(new.request.digest == request.digest for new in self.asked):
             return
@@ -147,7 +169,7 @@ class StepContext:
             if question.request.digest == request.digest:
                 self._refuse_or_wait(question)
                 return
-        last = self.questions[max(numbers)] if numbers else None
+        last = self.questions[scoped.slot(self.scope, max(numbers))] if numbers else None
         changed = last if last and last.response and same_question(last.request, request) else None
         self._ask(slot, request, changed)
 
@@ -167,6 +189,7 @@ class StepContext:
         """
         if not is_text(key):
             raise OnceKeyError(key, "was not begun: a key is Unicode text")
+        key = f"{self.scope}{key}"
         if key in self._once_keys:
             raise OnceKeyError(key)
         self._once_keys.add(key)
@@ -183,7 +206,7 @@ class StepContext:
 
     def effect_id(self, key: str) -> str:
         """An idempotency key for another system: the same in each re-run of this visit."""
-        return hashlib.sha256(f"{self.run_id}\n{self.step}\n{self.visit}\n{key}".encode()).hexdigest()[:32]
+        return hashlib.sha256(f"{self.run_id}\n{self.step}\n{self.visit}\n{self.scope}{key}".encode()).hexdigest()[:32]
 
     def progress(self, fraction: float | None = None, text: str = "") -> None:
         """Show how far the step is (0 to 1) to whoever watches; nothing is stored."""
@@ -204,7 +227,7 @@ class StepContext:
         """The execution met a question that nobody has answered."""
         return bool(self.asked or self.still_open)
 
-    def _raise_in(self, slot: str, request: InterruptRequest) -> None:
+    def _raise_in(self, slot: Slot, request: InterruptRequest) -> None:
         known = self.questions.get(slot)
         self._meet(slot, request)
         if known is not None and known.request.digest == request.digest:

@@ -1,0 +1,133 @@
+"""Questions about tool calls, and what becomes of the calls by their answers. A rejected call is told to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+from pydantic_ai.tools import ToolApproved, ToolDenied
+from pydantic_core import from_json, to_json
+
+from spectra_bot.agent.limits import Spent
+from spectra_bot.context import StepContext
+from spectra_bot.errors import InterruptTimedOutError
+from spectra_bot.forms import FieldKind, Form, FormField
+from spectra_bot.interrupts import InterruptRequest, InterruptResponse
+from spectra_bot.options import InterruptOption, InterruptStatus
+
+APPROVE, REJECT, EDIT = "approve", "reject", "edit"
+ARGUMENTS = "arguments"
+
+Arguments = dict[str, JsonValue]
+NeedsApproval = Callable[[str, Mapping[str, JsonValue]], bool]
+"""Whether a call needs somebody's approval, by the tool's name and the arguments."""
+Validate = Callable[[str, Arguments], Awaitable[str | None]]
+"""What is wrong with arguments by a tool's own schema; None where nothing is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedCall:
+    """A call that the model wants, and why."""
+
+    tool: str
+    arguments: Arguments
+    why: str
+    """What it said beside the call."""
+    spent: Spent
+
+
+async def decide(
+    ctx: StepContext,
+    call: ProposedCall,
+    *,
+    needs_approval: NeedsApproval,
+    validate: Validate,
+    ask: Mapping[str, Any],
+) -> ToolApproved | ToolDenied:
+    """What people decide about a call. Whatever is edited is checked, judged and shown again before it may run.
+
+    Args:
+        ctx: the part of the step that is about this call only.
+        needs_approval: judges what was edited; what it lets pass needs no second look.
+        ask: approvers, timeout and channel of the questions.
+
+    Raises:
+        InterruptException: somebody has to decide first.
+    """
+    arguments, before, problem = call.arguments, None, None
+    attempt = 0
+    while True:
+        request = question(call, arguments, before=before, problem=problem, ask=ask)
+        try:
+            response = await ctx.interrupt(request, key=f"approval {attempt}")
+        except InterruptTimedOutError:
+            return ToolDenied("Nobody decided in time whether this call may be made.")
+        attempt += 1
+        if response.option == EDIT:
+            edited, problem = _edited(response)
+            problem = problem or await validate(call.tool, edited)
+            if problem is None:
+                before, arguments = arguments, edited
+                if not needs_approval(call.tool, arguments):
+                    return ToolApproved(override_args=dict(arguments))
+            continue
+        if response.status is not InterruptStatus.APPROVED:
+            return ToolDenied(_denial(response))
+        return ToolApproved(override_args=None if arguments == call.arguments else dict(arguments))
+
+
+def question(
+    call: ProposedCall,
+    arguments: Arguments,
+    *,
+    before: Arguments | None = None,
+    problem: str | None = None,
+    ask: Mapping[str, Any],
+) -> InterruptRequest:
+    """What people are asked about a call."""
+    data: dict[str, JsonValue] = {"tool": call.tool, "arguments": dict(arguments)}
+    if before is not None:
+        data["arguments before"] = dict(before)
+    if problem is not None:
+        data["could not be used"] = problem
+    if call.why:
+        data["why"] = call.why
+    data["so far"] = call.spent.in_words()
+    verb = "call" if before is None else "call, as edited,"
+    return InterruptRequest(
+        reason=f"The agent wants to {verb} {call.tool}",
+        data=data,
+        options=(InterruptOption(APPROVE), InterruptOption(REJECT), InterruptOption(EDIT, form=_form(arguments))),
+        **ask,
+    )
+
+
+def _form(arguments: Arguments) -> Form:
+    as_text = to_json(arguments, indent=2).decode()
+    field = FormField(
+        name=ARGUMENTS,
+        label="Arguments as JSON",
+        kind=FieldKind.TEXT,
+        default=as_text,
+        multiline=True,
+        help="Checked by the tool's own schema before anything runs.",
+    )
+    return Form(fields=(field,))
+
+
+def _edited(response: InterruptResponse) -> tuple[Arguments, str | None]:
+    try:
+        edited = from_json(str(response.data.get(ARGUMENTS, "")))
+    except ValueError as error:
+        return {}, f"no JSON: {error}"
+    if not isinstance(edited, dict):
+        return {}, "the arguments have to be a JSON object"
+    return edited, None
+
+
+def _denial(response: InterruptResponse) -> str:
+    who = response.responder or "Somebody"
+    said = response.notes or response.data.get("notes")
+    return f"{who} rejected this call{f': {said}' if said else '.'}"

@@ -1,0 +1,159 @@
+"""Stands between an agent and the world: what it has done is kept, and what it may not do by itself is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_ai.capabilities import AbstractCapability, CapabilityOrdering
+from pydantic_ai.exceptions import CallDeferred
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models import ModelRequestContext
+from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, RunContext, ToolApproved, ToolDenied
+from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
+
+from spectra_bot.agent.approvals import Arguments, NeedsApproval, ProposedCall, decide
+from spectra_bot.agent.errors import AgentLimitError, AgentStoppedError
+from spectra_bot.agent.limits import AgentLimits, Spent
+from spectra_bot.agent.recording import recorded_reply
+from spectra_bot.agent.tools import RecordedTools
+from spectra_bot.context import StepContext
+from spectra_bot.interrupts import InterruptException, InterruptRequest
+from spectra_bot.options import InterruptOption
+
+MORE, STOP = "more", "stop"
+
+
+class AgentKeeper(AbstractCapability[Any]):
+    """One run of an agent, as pydantic-ai lets others take part in it.
+
+    Args:
+        ctx: the part of the step that is this agent.
+        deps: makes a tool's dependencies from its context.
+    """
+
+    def __init__(
+        self,
+        ctx: StepContext,
+        *,
+        deps: Callable[[StepContext], object],
+        needs_approval: NeedsApproval | None,
+        limits: AgentLimits,
+        ask: Mapping[str, Any],
+    ) -> None:
+        self.spent = Spent()
+        self._ctx = ctx
+        self._deps = deps
+        self._needs_approval = needs_approval
+        self._limits = limits
+        self._ask = ask
+        self._grants = 0
+        self._said = ""
+        """The text beside the newest calls."""
+        self._spent_then = Spent()
+        """When the newest calls were made: the same in each re-run, however many of them have finished since."""
+        self._tools: dict[str, ToolsetTool[Any]] = {}
+        self._asking: dict[str, InterruptException] = {}
+        """The questions of tools, by call."""
+
+    def get_ordering(self) -> CapabilityOrdering:
+        """Outermost: what is replayed is not seen by anybody further in."""
+        return CapabilityOrdering(position="outermost")
+
+    async def wrap_model_request(
+        self, ctx: RunContext[Any], *, request_context: ModelRequestContext, handler: Callable[..., Any]
+    ) -> ModelResponse:
+        """Have the model reply, or take its stored reply."""
+        await self._stay_within_limits()
+        key = f"reply {self.spent.iterations}"
+        reply, seconds = await recorded_reply(self._ctx, key, lambda: handler(request_context))
+        self.spent = self._spent_then = self.spent.with_reply(reply, seconds)
+        self._said = "\n".join(part.content for part in reply.parts if isinstance(part, TextPart)).strip()
+        return reply
+
+    def get_wrapper_toolset(self, toolset: AbstractToolset[Any]) -> AbstractToolset[Any]:
+        """Have each tool call kept."""
+        return RecordedTools(toolset, keeper=self)
+
+    async def handle_deferred_tool_calls(
+        self, ctx: RunContext[Any], *, requests: DeferredToolRequests
+    ) -> DeferredToolResults | None:
+        """Ask about the calls that need approval; the tools that ran beside them have finished by now.
+
+        Raises:
+            InterruptException: somebody has to decide, about these calls or about what a tool asked.
+        """
+        approvals: dict[str, ToolApproved | ToolDenied] = {}
+        waiting = [self._asking[call.tool_call_id] for call in requests.calls if call.tool_call_id in self._asking]
+        for call in requests.approvals:
+            try:
+                approvals[call.tool_call_id] = await self._decided(ctx, call)
+            except InterruptException as question:
+                waiting.append(question)
+        if waiting:
+            raise waiting[0]
+        return requests.build_results(approvals=approvals) if approvals else None
+
+    def part_of(self, ctx: RunContext[Any], call_id: str | None) -> StepContext:
+        """The part of the step that is one tool call; the iteration tells apart ids that a provider uses again."""
+        return self._ctx.within(f"{ctx.run_step}.{call_id}")
+
+    def deps_of(self, part: StepContext) -> object:
+        """What a tool finds in its dependencies."""
+        return self._deps(part)
+
+    def must_ask(self, tool: str, arguments: Arguments) -> bool:
+        """The rule of the step wants somebody to look at this call."""
+        return self._needs_approval is not None and self._needs_approval(tool, arguments)
+
+    def knows(self, tools: Mapping[str, ToolsetTool[Any]]) -> None:
+        """These are the tools of this iteration."""
+        self._tools.update(tools)
+
+    def finished(self, seconds: float) -> None:
+        """A tool call has come to its end."""
+        self.spent = self.spent.with_tool_call(seconds)
+
+    def deferred(self, call_id: str, question: InterruptException) -> CallDeferred:
+        """A tool asked: the call waits, and those beside it go on."""
+        self._asking[call_id] = question
+        return CallDeferred()
+
+    async def _decided(self, ctx: RunContext[Any], call: ToolCallPart) -> ToolApproved | ToolDenied:
+        proposed = ProposedCall(
+            tool=call.tool_name, arguments=call.args_as_dict(), why=self._said, spent=self._spent_then
+        )
+
+        async def wrong(tool: str, arguments: Arguments) -> str | None:
+            try:
+                self._tools[tool].args_validator.validate_python(arguments)
+            except ValidationError as error:
+                return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
+            return None
+
+        return await decide(
+            self.part_of(ctx, call.tool_call_id),
+            proposed,
+            needs_approval=self._needs_approval or (lambda *_: True),
+            validate=wrong,
+            ask=self._ask,
+        )
+
+    async def _stay_within_limits(self) -> None:
+        """Ask for more at a limit, or stop there."""
+        while (limit := self._limits.reached(self.spent, self._grants)) is not None:
+            if self._limits.at_limit == "fail":
+                raise AgentLimitError(limit)
+            response = await self._ctx.interrupt(
+                InterruptRequest(
+                    reason=f"The agent has reached its limit of {limit}. May it go on?",
+                    data={"so far": self.spent.in_words()},
+                    options=(InterruptOption(MORE, "As much again"), InterruptOption(STOP, style="danger")),
+                    **self._ask,
+                ),
+                key=f"limit {self._grants}",
+            )
+            if response.option != MORE:
+                raise AgentStoppedError(limit, response.responder, response.notes)
+            self._grants += 1

@@ -1,0 +1,93 @@
+"""Keeps what an agent has done, as effects of its step: nothing that was answered or finished is done again.
+
+A re-run of the step runs the agent from its first message; each reply of the model and each result of a tool comes out
+of the store, so it arrives where it was without a call. That needs the agent's code to be the same from run to run,
+as a step's has to be; https://pydantic.dev/docs/ai/capabilities/durable_execution describes the same rule.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter
+from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
+from pydantic_ai.messages import ModelResponse, ToolReturn
+from pydantic_core import to_jsonable_python
+
+from spectra_bot.context import StepContext
+
+_REPLY = TypeAdapter(ModelResponse)
+_TOOL_RETURN: TypeAdapter[ToolReturn] = TypeAdapter(ToolReturn)
+
+
+async def recorded_reply(
+    ctx: StepContext, key: str, call: Callable[[], Awaitable[ModelResponse]]
+) -> tuple[ModelResponse, float]:
+    """A reply of the model and the seconds it took; the model is called only if it has not replied yet.
+
+    The call is stopped with the step, unlike other effects: nothing of it is of use to anybody then.
+    """
+    calling: asyncio.Future[ModelResponse] | None = None
+
+    async def effect() -> JsonValue:
+        nonlocal calling
+        began = time.monotonic()
+        calling = asyncio.ensure_future(call())
+        reply = await calling
+        return {"reply": _REPLY.dump_python(reply, mode="json"), "seconds": round(time.monotonic() - began, 3)}
+
+    try:
+        stored = await ctx.once(key, effect)
+    except asyncio.CancelledError:
+        if calling is not None:
+            calling.cancel()
+        raise
+    return _REPLY.validate_python(stored["reply"]), float(stored["seconds"])
+
+
+async def recorded_tool(ctx: StepContext, key: str, call: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
+    """What a tool call came to, a return or one of pydantic-ai's signals, and the seconds it took."""
+
+    async def effect() -> JsonValue:
+        began = time.monotonic()
+        outcome = await _outcome(call)
+        return {**outcome, "seconds": round(time.monotonic() - began, 3)}
+
+    stored = await ctx.once(key, effect)
+    return _told(stored), float(stored["seconds"])
+
+
+async def _outcome(call: Callable[[], Awaitable[Any]]) -> dict[str, JsonValue]:
+    try:
+        result = await call()
+    except ModelRetry as signal:
+        return {"retry": signal.message}
+    except ToolFailed as signal:
+        return {"failed": signal.message}
+    except ApprovalRequired as signal:
+        return {"needs_approval": to_jsonable_python(signal.metadata)}
+    except CallDeferred as signal:
+        return {"deferred": to_jsonable_python(signal.metadata)}
+    if isinstance(result, ToolReturn):
+        return {"tool_return": _TOOL_RETURN.dump_python(result, mode="json")}
+    return {"returned": to_jsonable_python(result, serialize_unknown=False)}
+
+
+def _told(stored: dict[str, Any]) -> Any:
+    match stored:
+        case {"returned": value}:
+            return value
+        case {"tool_return": value}:
+            return _TOOL_RETURN.validate_python(value)
+        case {"retry": message}:
+            raise ModelRetry(message)
+        case {"failed": message}:
+            raise ToolFailed(message)
+        case {"needs_approval": metadata}:
+            raise ApprovalRequired(metadata=metadata)
+        case {"deferred": metadata}:
+            raise CallDeferred(metadata=metadata)
+    raise AssertionError(f"no outcome of a tool call: {sorted(stored)}")

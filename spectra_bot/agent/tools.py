@@ -1,0 +1,54 @@
+"""An agent's tools, whose calls are kept and whose questions do not stop the tools beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic_ai.exceptions import ApprovalRequired
+from pydantic_ai.tools import RunContext
+from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
+from pydantic_core import to_jsonable_python
+
+from spectra_bot.agent.recording import recorded_tool
+from spectra_bot.interrupts import InterruptException
+
+if TYPE_CHECKING:
+    from spectra_bot.agent.keeper import AgentKeeper
+
+
+@dataclass
+class RecordedTools(WrapperToolset[Any]):
+    """All of an agent's tools; each call is an effect of its step."""
+
+    keeper: AgentKeeper
+
+    async def get_tools(self, ctx: RunContext[Any]) -> dict[str, ToolsetTool[Any]]:
+        """Look at what there is, so that edited arguments can be checked."""
+        tools = await super().get_tools(ctx)
+        self.keeper.knows(tools)
+        return tools
+
+    async def call_tool(
+        self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
+    ) -> Any:
+        """Call a tool, or take what its call came to.
+
+        Raises:
+            CallDeferred: it asked people; an exception of its own would cancel the calls beside it.
+        """
+        keeper, call_id = self.keeper, ctx.tool_call_id
+        part = keeper.part_of(ctx, call_id)
+        if not ctx.tool_call_approved and keeper.must_ask(name, to_jsonable_python(tool_args)):
+            raise ApprovalRequired
+        own = replace(ctx, deps=keeper.deps_of(part))
+        try:
+            result, seconds = await recorded_tool(
+                part,
+                "approved call" if ctx.tool_call_approved else "call",
+                lambda: super(RecordedTools, self).call_tool(name, tool_args, own, tool),
+            )
+        except InterruptException as question:
+            raise keeper.deferred(call_id or "", question) from question
+        keeper.finished(seconds)
+        return result
