@@ -54,8 +54,8 @@ class AgentKeeper(AbstractCapability[Any]):
         self._spent_then = Spent()
         """When the newest calls were made: the same in each re-run, however many of them have finished since."""
         self._tools: dict[str, ToolsetTool[Any]] = {}
-        self._asking: dict[str, InterruptException] = {}
-        """The questions of tools, by call."""
+        self._asking: set[str] = set()
+        """The calls whose tools asked."""
 
     def get_ordering(self) -> CapabilityOrdering:
         """Outermost: what is replayed is not seen by anybody further in."""
@@ -85,14 +85,14 @@ class AgentKeeper(AbstractCapability[Any]):
             InterruptException: somebody has to decide, about these calls or about what a tool asked.
         """
         approvals: dict[str, ToolApproved | ToolDenied] = {}
-        waiting = [self._asking[call.tool_call_id] for call in requests.calls if call.tool_call_id in self._asking]
+        waits = any(call.tool_call_id in self._asking for call in requests.calls)
         for call in requests.approvals:
             try:
                 approvals[call.tool_call_id] = await self._decided(ctx, call)
-            except InterruptException as question:
-                waiting.append(question)
-        if waiting:
-            raise waiting[0]
+            except InterruptException:
+                waits = True
+        if waits and (request := self._ctx.first_open) is not None:
+            raise InterruptException(request)
         return requests.build_results(approvals=approvals) if approvals else None
 
     def part_of(self, ctx: RunContext[Any], call_id: str | None) -> StepContext:
@@ -115,9 +115,10 @@ class AgentKeeper(AbstractCapability[Any]):
         """A tool call has come to its end."""
         self.spent = self.spent.with_tool_call(seconds)
 
-    def deferred(self, call_id: str, question: InterruptException) -> CallDeferred:
+    def asked(self, part: StepContext, call_id: str, request: InterruptRequest) -> CallDeferred:
         """A tool asked: the call waits, and those beside it go on."""
-        self._asking[call_id] = question
+        part.raised(request)
+        self._asking.add(call_id)
         return CallDeferred()
 
     async def _decided(self, ctx: RunContext[Any], call: ToolCallPart) -> ToolApproved | ToolDenied:

@@ -49,6 +49,6 @@ class RecordedTools(WrapperToolset[Any]):
                 lambda: super(RecordedTools, self).call_tool(name, tool_args, own, tool),
             )
         except InterruptException as question:
-            raise keeper.deferred(call_id or "", question) from question
+            raise keeper.asked(part, call_id or "", question.request) from question
         keeper.finished(seconds)
         return result

@@ -155,6 +155,8 @@ class StepContext:
             if question.request is request or question.request.id == request.id != "":
                 self._refuse_or_wait(question)
                 return
+        if any(new.request is request for new in self.asked):
+            return
         if request.key is not None:
             slot = scoped.slot(self.scope, request.key)
             self._raise_in(slot, keyed(request, slot))
@@ -163,10 +165,10 @@ class StepContext:
         taken = [*numbers, *scoped.numbers(self.scope, (new.slot for new in self.asked))]
         slot = scoped.slot(self.scope, max([self._next, *(number + 1 for number in taken)]))
         request = keyed(request, slot)
-        if any(new.request.digest == request.digest for new in self.asked):
+        if any(new.request.digest == request.digest for new in self.asked if scoped.is_here(self.scope, new.slot)):
             return
-        for question in self.questions.values():
-            if question.request.digest == request.digest:
+        for slot_there, question in self.questions.items():
+            if question.request.digest == request.digest and scoped.is_here(self.scope, slot_there):
                 self._refuse_or_wait(question)
                 return
         last = self.questions[scoped.slot(self.scope, max(numbers))] if numbers else None
@@ -212,6 +214,13 @@ class StepContext:
         """Show how far the step is (0 to 1) to whoever watches; nothing is stored."""
         if self.effects is not None:
             self.effects.report(fraction, text)
+
+    @property
+    def first_open(self) -> InterruptRequest | None:
+        """A question that nobody has answered, of those that this execution met."""
+        if self.asked:
+            return self.asked[0].request
+        return self.questions[self.still_open[0]].request if self.still_open else None
 
     @property
     def steady(self) -> tuple[Slot, ...]:
