@@ -16,6 +16,7 @@ from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
 from spectra_bot.agent.approvals import Arguments, NeedsApproval, ProposedCall, decide
 from spectra_bot.agent.errors import AgentLimitError, AgentStoppedError
 from spectra_bot.agent.limits import AgentLimits, Spent
+from spectra_bot.agent.progress import AgentProgress
 from spectra_bot.agent.recording import recorded_reply
 from spectra_bot.agent.tools import RecordedTools
 from spectra_bot.context import StepContext
@@ -43,6 +44,7 @@ class AgentKeeper(AbstractCapability[Any]):
         ask: Mapping[str, Any],
     ) -> None:
         self.spent = Spent()
+        self.progress = AgentProgress(ctx)
         self._ctx = ctx
         self._deps = deps
         self._needs_approval = needs_approval
@@ -67,7 +69,14 @@ class AgentKeeper(AbstractCapability[Any]):
         """Have the model reply, or take its stored reply."""
         await self._stay_within_limits()
         key = f"reply {self.spent.iterations}"
-        reply, seconds = await recorded_reply(self._ctx, key, lambda: handler(request_context))
+
+        async def call() -> ModelResponse:
+            self.progress.replying()
+            reply: ModelResponse = await handler(request_context)
+            self.progress.replied()
+            return reply
+
+        reply, seconds = await recorded_reply(self._ctx, key, call)
         self.spent = self._spent_then = self.spent.with_reply(reply, seconds)
         self._said = "\n".join(part.content for part in reply.parts if isinstance(part, TextPart)).strip()
         return reply

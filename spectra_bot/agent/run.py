@@ -41,6 +41,7 @@ async def run_agent(
     limits: AgentLimits | None = None,
     ask: Mapping[str, Any] | None = None,
     model: Any = None,
+    stream: bool = True,
 ) -> AgentAnswer[Output]:
     """Run an agent as a part of a step; also from inside another agent's tool, with that tool's context.
 
@@ -53,6 +54,7 @@ async def run_agent(
         needs_approval: calls for which it is true are asked about, beside those of tools that require approval.
         ask: `approvers`, `timeout` and `channel` of the questions about calls and limits.
         model: used instead of the agent's own.
+        stream: have the model's text come piece by piece, and show it as progress once a second at most.
 
     Raises:
         InterruptException: people are asked; leave it to the engine.
@@ -75,6 +77,7 @@ async def run_agent(
         model=model,
         usage_limits=NO_LIMITS,
         capabilities=[keeper],
+        event_stream_handler=keeper.progress.stream if stream else None,
     )
     return AgentAnswer(output=result.output, spent=keeper.spent, messages=result.all_messages())
 

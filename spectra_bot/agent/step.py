@@ -32,6 +32,7 @@ class AgentStep(Step):
         approvers: who may decide about calls and limits, as in an `InterruptRequest`.
         timeout: how long these questions wait; a call that nobody decided about is refused, and the model told so.
         model: used instead of the agent's own.
+        stream: show the model's text as it comes; False for a model that can't stream.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class AgentStep(Step):
         timeout: timedelta | None = None,
         channel: str | None = None,
         model: Any = None,
+        stream: bool = True,
     ) -> None:
         self._agent = agent
         self._prompt = prompt
@@ -56,6 +58,7 @@ class AgentStep(Step):
         self._limits = limits
         self._ask = {"approvers": tuple(approvers), "timeout": timeout, "channel": channel}
         self._model = model
+        self._stream = stream
 
     async def execute(self, ctx: StepContext) -> StepResult:
         """Run the agent until it has an output or asks."""
@@ -70,6 +73,7 @@ class AgentStep(Step):
                 limits=self._limits,
                 ask=self._ask,
                 model=self._model,
+                stream=self._stream,
             )
         except AgentStoppedError as stopped:
             return StepResult.failed(str(stopped))

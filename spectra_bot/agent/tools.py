@@ -42,12 +42,16 @@ class RecordedTools(WrapperToolset[Any]):
         if not ctx.tool_call_approved and keeper.must_ask(name, to_jsonable_python(tool_args)):
             raise ApprovalRequired
         own = replace(ctx, deps=keeper.deps_of(part))
+
+        async def call() -> Any:
+            keeper.progress.calls(name, tool_args)
+            result = await super(RecordedTools, self).call_tool(name, tool_args, own, tool)
+            keeper.progress.came_to(name, result)
+            return result
+
         try:
-            result, seconds = await recorded_tool(
-                part,
-                "approved call" if ctx.tool_call_approved else "call",
-                lambda: super(RecordedTools, self).call_tool(name, tool_args, own, tool),
-            )
+            key = "approved call" if ctx.tool_call_approved else "call"
+            result, seconds = await recorded_tool(part, key, call)
         except InterruptException as question:
             raise keeper.asked(part, call_id or "", question.request) from question
         keeper.finished(seconds)

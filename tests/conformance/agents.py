@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from pydantic_ai import Agent, Tool
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
-from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 
 from spectra_bot import StepContext, Workflow
 from spectra_bot.agent import AgentStep
@@ -44,6 +44,20 @@ class Script:
             return ModelResponse(parts=[TextPart(turn)])
         return ModelResponse(parts=[TextPart("Because."), *turn])
 
+    async def stream(self, messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str | DeltaToolCalls]:
+        """The same, in pieces."""
+        reply = await self(messages, info)
+        for number, part in enumerate(reply.parts):
+            if isinstance(part, TextPart):
+                for letter in part.content:
+                    yield letter
+            elif isinstance(part, ToolCallPart):
+                yield {
+                    number: DeltaToolCall(
+                        name=part.tool_name, json_args=part.args_as_json_str(), tool_call_id=part.tool_call_id
+                    )
+                }
+
     @property
     def told(self) -> dict[str, Any]:
         """What the model was told last of each call, by its id."""
@@ -62,7 +76,7 @@ def call(tool: str, id: str, **arguments: object) -> ToolCallPart:  # noqa: A002
 def agent_of(script: Script, *tools: Callable[..., Any], guarded: Sequence[str] = ()) -> Agent[StepContext, str]:
     """An agent with these tools; those named in `guarded` need approval."""
     return Agent(
-        FunctionModel(script),
+        FunctionModel(script, stream_function=script.stream),
         deps_type=StepContext,
         name="agent",
         tools=[Tool(tool, takes_ctx=True, requires_approval=tool.__name__ in guarded) for tool in tools],

@@ -1,0 +1,76 @@
+"""What people see of an agent at work: its text as it comes, each tool call and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterable, Mapping
+from typing import Any
+
+from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from pydantic_ai.tools import RunContext
+from pydantic_core import to_json
+
+from spectra_bot.context import StepContext
+
+EVERY_S = 1.0
+"""The text is shown at most so often."""
+MAX_TEXT = 500
+"""The newest characters of the text, or the first of a call."""
+
+
+class AgentProgress:
+    """Tells the step's progress. What comes out of the store was shown when it happened, and is not told again."""
+
+    def __init__(self, ctx: StepContext) -> None:
+        self._ctx = ctx
+        self._is_live = False
+        self._text = ""
+        self._shown = ""
+        self._shown_at = float("-inf")
+
+    def replying(self) -> None:
+        """The model is called now."""
+        self._is_live, self._text, self._shown = True, "", ""
+
+    def replied(self) -> None:
+        """It has replied."""
+        self._is_live = False
+        self._show()
+
+    async def stream(self, _ctx: RunContext[Any], events: AsyncIterable[AgentStreamEvent]) -> None:
+        """Take part in a run of the agent as its event stream handler."""
+        async for event in events:
+            match event:
+                case (
+                    PartStartEvent(part=TextPart(content=text))
+                    | PartDeltaEvent(delta=TextPartDelta(content_delta=text))
+                ):
+                    self._add(text)
+
+    def calls(self, tool: str, arguments: Mapping[str, Any]) -> None:
+        """A tool is called now."""
+        given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
+        self._ctx.progress(text=_cut(f"{tool}({given})"))
+
+    def came_to(self, tool: str, result: object) -> None:
+        """A tool call has ended."""
+        self._ctx.progress(text=_cut(f"{tool}: {_short(result)}"))
+
+    def _add(self, text: str) -> None:
+        if self._is_live:
+            self._text += text
+            if time.monotonic() - self._shown_at >= EVERY_S:
+                self._show()
+
+    def _show(self) -> None:
+        if self._text != self._shown:
+            self._shown, self._shown_at = self._text, time.monotonic()
+            self._ctx.progress(text=self._text[-MAX_TEXT:])
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else to_json(value, serialize_unknown=True).decode()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
