@@ -26,11 +26,12 @@ class AgentProgress:
         self._is_live = False
         self._text = ""
         self._shown = ""
-        self._shown_at = float("-inf")
+        self._shown_at = 0.0
 
     def replying(self) -> None:
         """The model is called now."""
         self._is_live, self._text, self._shown = True, "", ""
+        self._shown_at = time.monotonic()  # a first word by itself tells nobody anything
 
     def replied(self) -> None:
         """It has replied."""

@@ -1,0 +1,42 @@
+"""What an agent does is shown as it happens, and is not shown again by a re-run."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic_ai import RunContext
+
+from spectra_bot import InterruptRequest, RunUpdate, StepContext, WorkflowRunner
+from spectra_bot.agent import progress
+from tests.conformance.agents import Script, agent_of, call, workflow_of
+
+
+async def look(ctx: RunContext[StepContext], what: str) -> dict[str, str]:
+    return {"seen": what}
+
+
+async def ask(ctx: RunContext[StepContext]) -> str | None:
+    return (await ctx.deps.interrupt(InterruptRequest(reason="Go on?"))).option
+
+
+async def test_text_and_calls_are_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY_S", 3600.0)
+    shown: list[str] = []
+
+    def listen(update: RunUpdate) -> None:
+        if update.text:
+            shown.append(update.text)
+
+    script = Script([call("look", "a", what="x")], [call("ask", "b")], "It is done.")
+    async with WorkflowRunner(
+        workflows=[workflow_of(agent_of(script, look, ask))], database=":memory:", listeners=[listen]
+    ) as runner:
+        asked = await runner.run("agent")
+        before = list(shown)
+        await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert before == ["Because.", "look(what=x)", 'look: {"seen":"x"}', "Because.", "ask()"]
+    assert shown[len(before) :] == ["ask()", "ask: approve", "It is done."]
+
+
+def test_text_is_shown_at_most_once_a_second() -> None:
+    assert progress.EVERY_S == 1.0
