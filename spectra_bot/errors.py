@@ -33,6 +33,8 @@ SpectraError
 │   ├── LeaseLostError          another process owns the run now
 │   ├── PlaceError              the place of large payloads can't be used, or what lies there is missing or altered
 │   └── NotRecordedError        nothing says that the change is stored; the same again is safe
+├── AgentLimitError             an agent reached a limit that does not ask; stands in agent/errors.py
+├── AgentStoppedError           an agent was stopped at a limit; stands in agent/errors.py
 ├── SettingsError               a setting is missing or can't be used; stands in settings.py
 └── ReleaseError                the demo's folders can't be released as they are; stands in demo/folders.py
 

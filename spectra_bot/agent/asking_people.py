@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
-from pydantic_ai.tools import RunContext
+
+try:  # this module is the first of its package to be imported
+    from pydantic_ai.tools import RunContext
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] != "pydantic_ai":
+        raise
+    raise ImportError("agents need the package pydantic-ai-slim: pip install 'spectra-bot[agent]'") from error
 
 from spectra_bot.context import StepContext
 from spectra_bot.errors import InterruptTimedOutError
