@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +32,8 @@ class AgentStep(Step):
         needs_approval: asked about each call of a tool, with its name and arguments; true has people decide.
         approvers: who may decide about calls and limits, as in an `InterruptRequest`.
         timeout: how long these questions wait; a call that nobody decided about is refused, and the model told so.
-        model: used instead of the agent's own.
+        model: used instead of the agent's own; or a function of the context that makes one for this execution, whose
+            connections are closed behind it.
         stream: show the model's text as it comes; False for a model that can't stream.
     """
 
@@ -62,21 +64,25 @@ class AgentStep(Step):
 
     async def execute(self, ctx: StepContext) -> StepResult:
         """Run the agent until it has an output or asks."""
-        try:
-            answer = await run_agent(
-                self._agent,
-                _worded(self._prompt, ctx),
-                ctx,
-                instructions=None if self._instructions is None else _worded(self._instructions, ctx),
-                deps=self._deps,
-                needs_approval=self._needs_approval,
-                limits=self._limits,
-                ask=self._ask,
-                model=self._model,
-                stream=self._stream,
-            )
-        except AgentStoppedError as stopped:
-            return StepResult.failed(str(stopped))
+        async with AsyncExitStack() as stack:
+            model = self._model
+            if callable(model):
+                model = await stack.enter_async_context(model(ctx))
+            try:
+                answer = await run_agent(
+                    self._agent,
+                    _worded(self._prompt, ctx),
+                    ctx,
+                    instructions=None if self._instructions is None else _worded(self._instructions, ctx),
+                    deps=self._deps,
+                    needs_approval=self._needs_approval,
+                    limits=self._limits,
+                    ask=self._ask,
+                    model=model,
+                    stream=self._stream,
+                )
+            except AgentStoppedError as stopped:
+                return StepResult.failed(str(stopped))
         return StepResult.completed(answer.output)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 from pydantic_ai import RunContext
+from pydantic_ai.models.function import FunctionModel
 
 from spectra_bot import InterruptException, InterruptRequest, InterruptResponse, RunStatus, StepContext
 from spectra_bot.agent import AgentLimits, ask_human, run_agent
@@ -244,6 +246,39 @@ async def test_retry_of_a_failed_run_takes_up_what_was_paid_for(open_runner: Ope
     assert done.outputs == {"work": "over"}
     assert script.replies == 3
     assert world.done == ["look x"]
+
+
+class Rented(FunctionModel):
+    """A model with connections."""
+
+    opened: ClassVar[list[str]] = []
+    closed: ClassVar[list[str]] = []
+
+    async def __aenter__(self) -> Rented:
+        self.opened.append(self.model_name)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.closed.append(self.model_name)
+
+
+async def test_model_may_be_made_for_each_execution_and_is_closed_behind_it(open_runner: OpenRunner) -> None:
+    Rented.opened.clear()
+    Rented.closed.clear()
+    world, unused = World(), Script("never")
+    script = Script([call("ship", "a", what="web")], "over")
+    workflow = workflow_of(
+        agent_of(unused, world.ship),
+        model=lambda ctx: Rented(script, stream_function=script.stream, model_name=f"model of {ctx.step}"),
+    )
+    runner = await open_runner(workflow)
+
+    asked = await runner.run("agent")
+    done = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert done.outputs == {"work": "over"}
+    assert (script.replies, unused.replies) == (2, 0)
+    assert Rented.opened == Rented.closed == ["model of work"] * 2
 
 
 def edit(request: InterruptRequest, arguments: str) -> InterruptResponse:
