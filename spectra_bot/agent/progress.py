@@ -6,7 +6,14 @@ import time
 from collections.abc import AsyncIterable, Mapping
 from typing import Any
 
-from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from pydantic_ai.messages import (
+    AgentStreamEvent,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ToolReturn,
+)
 from pydantic_ai.tools import RunContext
 from pydantic_core import to_json
 
@@ -55,7 +62,8 @@ class AgentProgress:
 
     def came_to(self, tool: str, result: object) -> None:
         """A tool call has ended."""
-        self._ctx.progress(text=_cut(f"{tool}: {_short(result)}"))
+        told = result.return_value if isinstance(result, ToolReturn) else result
+        self._ctx.progress(text=_cut(f"{tool}: {_short(told)}"))
 
     def _add(self, text: str) -> None:
         if self._is_live:

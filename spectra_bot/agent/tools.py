@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic_ai.exceptions import ApprovalRequired
+from pydantic_ai.exceptions import ApprovalRequired, ModelRetry, ToolFailed
 from pydantic_ai.tools import RunContext
 from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 from pydantic_core import to_jsonable_python
@@ -45,7 +45,11 @@ class RecordedTools(WrapperToolset[Any]):
 
         async def call() -> Any:
             keeper.progress.calls(name, tool_args)
-            result = await super(RecordedTools, self).call_tool(name, tool_args, own, tool)
+            try:
+                result = await super(RecordedTools, self).call_tool(name, tool_args, own, tool)
+            except (ModelRetry, ToolFailed) as told:
+                keeper.progress.came_to(name, told.message)
+                raise
             keeper.progress.came_to(name, result)
             return result
 

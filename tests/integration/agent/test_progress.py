@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pydantic_ai import RunContext
+from pydantic_ai import RunContext, ToolReturn
+from pydantic_ai.exceptions import ToolFailed
 
 from spectra_bot import InterruptRequest, RunUpdate, StepContext, WorkflowRunner
 from spectra_bot.agent import progress
@@ -36,6 +37,27 @@ async def test_text_and_calls_are_shown_once(monkeypatch: pytest.MonkeyPatch) ->
 
     assert before == ["Because.", "look(what=x)", 'look: {"seen":"x"}', "Because.", "ask()"]
     assert shown[len(before) :] == ["ask()", "ask: approve", "It is done."]
+
+
+async def test_what_a_tool_tells_the_model_is_shown_as_its_outcome() -> None:
+    shown: list[str] = []
+
+    async def fails(ctx: RunContext[StepContext]) -> str:
+        raise ToolFailed("there is no such file")
+
+    async def returns(ctx: RunContext[StepContext]) -> ToolReturn:
+        return ToolReturn(return_value="seen", metadata={"for": "nobody"})
+
+    script = Script([call("fails", "a")], [call("returns", "b")], "over")
+    async with WorkflowRunner(
+        workflows=[workflow_of(agent_of(script, fails, returns))],
+        database=":memory:",
+        listeners=[lambda update: shown.append(update.text or "")],
+    ) as runner:
+        await runner.run("agent")
+
+    assert "fails: there is no such file" in shown
+    assert "returns: seen" in shown
 
 
 def test_text_is_shown_at_most_once_a_second() -> None:
