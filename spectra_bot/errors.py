@@ -36,7 +36,9 @@ SpectraError
 ├── AgentLimitError             an agent reached a limit that does not ask; stands in agent/errors.py
 ├── AgentStoppedError           an agent was stopped at a limit; stands in agent/errors.py
 ├── SettingsError               a setting is missing or can't be used; stands in settings.py
-└── ReleaseError                the demo's folders can't be released as they are; stands in demo/folders.py
+├── ReleaseError                the demo's folders can't be released as they are; stands in demo/folders.py
+├── PatchError                  a patch can't be applied as it is; stands in demo/patches.py
+└── SuiteError                  a folder's tests can't be run; stands in demo/suite.py
 
 What Slack adds to it is drawn in handlers/slack/errors.py, what a queue adds in handlers/queue/errors.py.
 """

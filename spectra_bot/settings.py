@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """The stream where refused answers go."""
     redis_trusts_names: bool = False
     """An answer from the queue may say who decided; whoever may write there is believed."""
+    agent_model: str | None = None
+    """The model of the demo's agent by its name in pydantic-ai; `offline` is a script for the demo's sample."""
     host: str = "127.0.0.1"
     """Where `serve` listens over HTTP."""
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
@@ -258,6 +260,12 @@ class Settings(BaseSettings):
             (_variable(name), "" if field.default in (None, ()) else str(field.default))
             for name, field in cls.model_fields.items()
         ]
+
+
+def environment_of_others() -> dict[str, str]:
+    """The environment for a program that is not ours: without our settings, tokens among them."""
+    ours = {_variable(name) for name in Settings.model_fields}
+    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def _variable(name: str) -> str:

@@ -22,6 +22,20 @@ class ReleaseError(SpectraError):
     """A folder can't be released as it is; says which file, and whether anything was written."""
 
 
+def absolute(path: object) -> Path:
+    """A folder as an input names it, for every process.
+
+    Raises:
+        ValueError: it names none.
+    """
+    if not isinstance(path, str | Path) or not str(path).strip():
+        raise ValueError("name a folder")
+    try:
+        return Path(path).expanduser().resolve()
+    except (OSError, RuntimeError) as error:  # a circle of links, or a home folder that nobody has
+        raise ValueError(str(error)) from error
+
+
 def compare(source: Path, target: Path) -> Comparison:
     """What is new or changed in the source.
 

@@ -23,16 +23,7 @@ MAX_CHOICE_CHARACTERS = 75
 """With more paths, or longer ones, than a menu in Slack holds, the paths to leave out are typed."""
 
 
-def _absolute(path: object) -> Path:
-    if not isinstance(path, str | Path) or not str(path).strip():
-        raise ValueError("name a folder")
-    try:
-        return Path(path).expanduser().resolve()
-    except (OSError, RuntimeError) as error:  # a circle of links, or a home folder that nobody has
-        raise ValueError(str(error)) from error
-
-
-Folder = Annotated[Path, BeforeValidator(_absolute)]
+Folder = Annotated[Path, BeforeValidator(folders.absolute)]
 
 
 class ReleaseInputs(BaseModel):

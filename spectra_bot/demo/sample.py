@@ -1,4 +1,4 @@
-"""Two small folders to try a release with."""
+"""Small folders to try the demo workflows with."""
 
 from __future__ import annotations
 
@@ -18,6 +18,33 @@ _AFTER = {
     "site/spring.ico": bytes([0, 0, 1, 0, 1, 0, 16, 16]),
 }
 
+WRONG_LINE = "    return whole - whole * percent // 10\n"
+"""The mistake in the failing sample."""
+PRICES = f'''"""What a basket costs."""
+
+
+def total(prices: list[int], percent: int = 0) -> int:
+    """The sum in cents, less a discount in percent."""
+    whole = sum(prices)
+{WRONG_LINE}'''
+_FAILING = {
+    "prices.py": PRICES,
+    "test_prices.py": """from prices import total
+
+
+def test_sum_of_nothing_is_nothing():
+    assert total([]) == 0
+
+
+def test_without_a_discount_all_is_paid():
+    assert total([310, 240]) == 550
+
+
+def test_discount_is_in_percent():
+    assert total([1000, 500], percent=10) == 1350
+""",
+}
+
 
 def make_sample(place: Path) -> tuple[Path, Path]:
     """A source and a target folder below `place`: two files changed, two new, one the same, one to stay."""
@@ -29,3 +56,12 @@ def make_sample(place: Path) -> tuple[Path, Path]:
             file.write_bytes(content)
         folders.append(place / name)
     return folders[0], folders[1]
+
+
+def make_failing_sample(place: Path) -> Path:
+    """A folder below `place` with three tests, of which one fails."""
+    folder = place / "shop"
+    folder.mkdir()
+    for path, text in _FAILING.items():
+        (folder / path).write_text(text)
+    return folder
