@@ -16,6 +16,9 @@ from types import ModuleType
 from spectra_bot.errors import DefinitionError
 from spectra_bot.workflow import Workflow
 
+_EXTRAS = {"pydantic_ai": "agent"}
+"""The packages that workflows need and the core does not, with the extra that brings each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -66,7 +69,7 @@ def _load(place: str) -> ModuleType:
     except _NoSuchPlaceError:
         raise
     except (Exception, SystemExit) as error:
-        raise DefinitionError(f"{place} can't be loaded: {_culprit(error)}") from error
+        raise DefinitionError(f"{place} can't be loaded: {_lacking(error) or _culprit(error)}") from error
 
 
 def _load_file(place: str, path: Path) -> ModuleType:
@@ -115,6 +118,15 @@ def _from_anywhere(place: str, module: ModuleType) -> str:
         return place
     is_local = place != module.__name__ or file.parent == Path.cwd()
     return str(file) if is_local and file.name != "__init__.py" else place
+
+
+def _lacking(error: BaseException) -> str | None:
+    """The command that installs what is missing, where an extra brings it."""
+    for one in (error, error.__cause__):
+        package = (one.name or "").split(".")[0] if isinstance(one, ModuleNotFoundError) else ""
+        if extra := _EXTRAS.get(package):
+            return f"{package} is not installed: .venv/bin/pip install -e '.[{extra}]'"
+    return None
 
 
 def _culprit(error: BaseException) -> str:

@@ -24,6 +24,8 @@ from spectra_bot.store import find_damage
 from spectra_bot.suggestions import did_you_mean
 
 DISTRIBUTION = "spectra-bot"
+TRIAGE = "spectra_bot.demo.triage"
+"""The workflow that asks the model of the settings."""
 
 
 class Verdict(StrEnum):
@@ -60,6 +62,7 @@ async def findings(settings: Settings, *, bad_settings: Sequence[str] = ()) -> l
         found.append(await _place(settings))
     found += await _slack(settings)
     found.append(await _queue(settings))
+    found.append(_agent(settings))
     return found
 
 
@@ -208,6 +211,20 @@ async def _queue(settings: Settings) -> Finding:
         return _off("queue", "SPECTRA_REDIS_URL is not set, so questions go to no queue")
     is_fine, said = await app.check_queue(settings, settings.redis_url)
     return _ok("queue", said) if is_fine else _problem("queue", said)
+
+
+def _agent(settings: Settings) -> Finding:
+    model = settings.agent_model
+    if model is None:
+        return _off("agent", "SPECTRA_AGENT_MODEL is not set, and only the demo workflow `triage` needs it")
+    try:
+        load_workflows((TRIAGE,))
+        from spectra_bot.demo.agent_model import model_named  # the extra is there  # noqa: PLC0415
+
+        model_named(model)
+    except SpectraError as error:
+        return _problem("agent", str(error))
+    return _ok("agent", f"the model {model} is there; it was not asked anything")
 
 
 def _ok(subject: str, said: str) -> Finding:

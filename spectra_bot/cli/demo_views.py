@@ -29,6 +29,20 @@ def prose(source: Path, target: Path, db: Path) -> Text:
     )
 
 
+def triage_prose(folder: Path, db: Path, model: str | None) -> Text:
+    """What is about to happen, and where; without a model a script stands in for one."""
+    who = model or "none is set (SPECTRA_AGENT_MODEL): a script that knows this sample stands in for it"
+    return Text.assemble(
+        "The workflow 'triage' runs the tests of a folder, and has an agent propose patches; you decide.\n",
+        ("  folder    ", "dim"),
+        f"{printable(str(folder.absolute()))}\n",
+        ("  model     ", "dim"),
+        f"{printable(who)}\n",
+        ("  database  ", "dim"),
+        f"{printable(str(db.absolute()))}\n",
+    )
+
+
 def folder_view(folder: Path, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> RenderableType:
     """A folder as it is on disk now: each file with its hash, and the content of those that changed."""
     tree = Tree(Text(printable(str(folder.absolute())), style="bold"), guide_style="dim")

@@ -31,7 +31,9 @@ finally:
     ],
     ids=lambda words: words[0],
 )
-def test_slack_redis_and_temporal_are_not_loaded_where_they_are_not_set_up(program: Program, words: list[str]) -> None:
+def test_slack_redis_temporal_and_pydantic_ai_are_not_loaded_where_they_are_not_set_up(
+    program: Program, words: list[str]
+) -> None:
     make_sample(program.folder)
 
     done = subprocess.run(
@@ -50,7 +52,9 @@ def test_slack_redis_and_temporal_are_not_loaded_where_they_are_not_set_up(progr
     assert [
         name
         for name in modules
-        if name.startswith(("slack_", "aiohttp", "handlers.slack", "redis", "handlers.queue", "temporalio", "fsspec"))
+        if name.startswith(
+            ("slack_", "aiohttp", "handlers.slack", "redis", "handlers.queue", "temporalio", "fsspec", "pydantic_ai")
+        )
     ] == []
 
 
