@@ -15,6 +15,7 @@ from typing import Any
 import click
 import pytest
 from pydantic import ValidationError
+from pydantic_ai.models.function import FunctionModel
 
 from handlers.slack import EVENTS_PATH, HEALTH_PATH
 from spectra_bot import (
@@ -25,8 +26,12 @@ from spectra_bot import (
     StepContext,
     WorkflowRunner,
 )
+from spectra_bot.agent import AgentLimits
+from spectra_bot.agent.progress import EVERY_S
 from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
+from spectra_bot.demo.patches import KEPT
+from spectra_bot.demo.triage import TriageInputs
 from spectra_bot.embedded import LEASE_S
 from spectra_bot.engine.execution import MAX_ERROR
 from spectra_bot.engine.reconciler import PAUSE_S, ROUND_S
@@ -45,6 +50,8 @@ from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES as TEMPORAL_PAYLOAD_BY
 from spectra_bot.temporal.visibility import ATTRIBUTES
 from spectra_bot.testing import FakeSlack, ManualClock
 from tests.acceptance.cli.program import TIMEOUT_S, Program, commands_in
+from tests.conformance.agents import Script
+from tests.conformance.agents import call as tool_call
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
 
@@ -170,6 +177,55 @@ async def test_workflow_is_tested_as_the_readme_says() -> None:
         done = await runner.wait(asked.run_id, over=True)
 
     assert done.error == "approve: nobody decided in time: Deployment plan requires approval"
+
+
+async def test_first_agent_asks_in_three_ways_and_goes_on() -> None:
+    (code,) = [block for block in blocks("python") if "AgentStep" in block]
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102  the README's own example
+    script = Script(
+        [
+            tool_call("restart", "a", service="web"),
+            tool_call("delete", "b", path="/var/log/old"),
+            tool_call("ask_human", "c", question="Which disk?", options=["/", "/srv"]),
+        ],
+        "There is room.",
+    )
+
+    with names["agent"].override(model=FunctionModel(script, stream_function=script.stream)):
+        async with WorkflowRunner(workflows=[names["tidy"]], database=":memory:") as runner:
+            asked = await runner.run("tidy")
+            answers = {"Restart web?": "approve", "The agent wants to call delete": "reject", "Which disk?": "option 2"}
+            result = asked
+            for request in asked.pending:
+                answer = request.answer(answers[request.reason], responder="cli:ada", notes="as I said")
+                result = await runner.resume(asked.run_id, answer)
+
+    assert len(asked.pending) == 3
+    assert result.outputs == {"work": "There is room."}
+    assert script.told == {
+        "a": "web runs anew",
+        "b": "cli:ada rejected this call: as I said",
+        "c": "cli:ada answered: /srv (as I said)",
+    }
+
+
+def test_what_is_said_of_agents_is_as_in_the_code() -> None:
+    said = " ".join(README[README.index("## Agents that stop to ask") : README.index("## Operations")].split())
+    limits = AgentLimits()
+    inputs = TriageInputs.model_validate({"folder": "."})
+
+    (line,) = re.findall(r"`AgentLimits` limits (.*?)\. Before", said)
+    assert re.findall(r"`(\w+)`", line) == [f.name for f in dataclasses.fields(AgentLimits) if f.name != "at_limit"]
+    assert f"`iterations` ({limits.iterations} unless you say otherwise)" in said
+    assert (limits.at_limit, 'fails with `at_limit="fail"`' in said) == ("ask", True)
+    assert {name for name in dataclasses.asdict(limits) if getattr(limits, name) is not None} == {
+        "iterations", "at_limit"
+    }  # fmt: skip
+    assert (EVERY_S, "once a second at most" in said) == (1.0, True)
+    assert f'`command="{inputs.command}"`' in said
+    assert f"stopped after {inputs.limit_s:.0f} seconds" in said
+    assert f"kept in `{KEPT}`" in said
 
 
 def test_every_exit_code_has_its_row() -> None:
