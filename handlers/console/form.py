@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from pydantic import JsonValue
 
+from handlers.console.editor import Edit
 from handlers.console.view import short_text
-from spectra_bot import FieldKind, Form, FormField, InvalidAnswerError
+from spectra_bot import FieldKind, Form, FormField, InvalidAnswerError, redact
 
 MOST_CHOICES = 10
 """So many are named in a prompt; the question itself shows what there is."""
@@ -21,8 +22,13 @@ _HINTS = {
 }
 
 
-async def fill_in(form: Form, ask: Callable[[str], Awaitable[str]], say: Callable[[str], None]) -> dict[str, JsonValue]:
+async def fill_in(
+    form: Form, ask: Callable[[str], Awaitable[str]], say: Callable[[str], None], edit: Edit
+) -> dict[str, JsonValue]:
     """Ask for each field, tell what does not fit, and ask for that again, until the form is right.
+
+    Args:
+        edit: has a text of several lines changed, which no line of a prompt can hold.
 
     Raises:
         EOFError: the person gave up.
@@ -31,7 +37,10 @@ async def fill_in(form: Form, ask: Callable[[str], Awaitable[str]], say: Callabl
     open_fields = list(form.fields)
     while True:
         for field in open_fields:
-            data.pop(field.name, None)
+            if (text := _to_edit(field, data.pop(field.name, field.default))) is not None:
+                say(f"{_label(field)}: in the editor")
+                data[field.name] = await edit(text)
+                continue
             typed = await ask(f"{_label(field)}: ")
             if typed:
                 data[field.name] = field.parse(typed)
@@ -42,6 +51,13 @@ async def fill_in(form: Form, ask: Callable[[str], Awaitable[str]], say: Callabl
                 say(f"  {name}: {problem}" if name else f"  {problem}")
             # A problem of the form as a whole names no field: then all of it is asked again.
             open_fields = [field for field in form.fields if field.name in error.fields] or list(form.fields)
+
+
+def _to_edit(field: FormField, text: JsonValue) -> str | None:
+    """The lines that are to be changed; None where a line is typed, or where they hold a secret to be masked."""
+    if not (field.multiline and isinstance(text, str) and "\n" in text):
+        return None
+    return text if redact({field.name: text}) == {field.name: text} else None
 
 
 def _label(field: FormField) -> str:

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.text import Text
 
+from handlers.console.editor import Edit, EditorError, open_editor
 from handlers.console.form import fill_in
 from handlers.console.lines import LineReader, TerminalLines, cli_identity
 from handlers.console.matching import match_option
@@ -29,6 +30,7 @@ class ConsoleHandler:
         discard: forgets what was typed so far; the terminal's own with the default `read_line`.
         responder: the verified identity of whoever sits there; by default `cli:` and this process's login.
         later: words how to answer a question that is left open; empty where something else says it.
+        edit: has a text of several lines changed; by default in the editor of the terminal.
         on_left: told of each question that is left open.
         while_asking: entered while a prompt stands, to keep other output away from it.
     """
@@ -41,6 +43,7 @@ class ConsoleHandler:
         discard: Callable[[], None] = lambda: None,
         responder: str | None = None,
         later: Callable[[InterruptRequest], str] = lambda request: f"spectra-bot answer {request.id} OPTION",
+        edit: Edit = open_editor,
         on_left: Callable[[InterruptRequest], None] = lambda _request: None,
         while_asking: Callable[[], AbstractContextManager[object]] = nullcontext,
         name: str = "ConsoleHandler",
@@ -55,6 +58,7 @@ class ConsoleHandler:
         )
         self._responder = responder or cli_identity()
         self._later = later
+        self._edit = edit
         self._on_left = on_left
         self._while_asking = while_asking
         self._turn = asyncio.Lock()
@@ -74,6 +78,9 @@ class ConsoleHandler:
                     return await self._ask(request)
                 except EOFError:
                     self._leave(request, "\nLeft open.")
+                    return None
+                except EditorError as error:
+                    self._leave(request, f"{error} Left open.")
                     return None
                 except asyncio.CancelledError:
                     over = f"\nInterrupt {request.id} is closed here: answered elsewhere, or its run is over."
@@ -107,7 +114,7 @@ class ConsoleHandler:
     async def _response(self, request: InterruptRequest, option: InterruptOption) -> InterruptResponse:
         data: dict[str, JsonValue] = {}
         if option.form is not None:
-            data = await fill_in(option.form, self._question, self._say)
+            data = await fill_in(option.form, self._question, self._say, self._edit)
         has_notes = option.form is not None and any(field.name == "notes" for field in option.form.fields)
         notes = "" if has_notes else await self._question("Note (optional): ")
         return request.answer(option.id, data=data, notes=notes or None, responder=self._responder)

@@ -80,6 +80,37 @@ def test_person_at_a_terminal_rejects_and_then_applies(program: Program) -> None
     assert "(100 - percent) // 100" in prices_of(program)
 
 
+def test_person_at_a_terminal_edits_the_patch_in_their_editor(program: Program) -> None:
+    program.env["EDITOR"] = "sed -i 's|// 100|/ 100|'"
+    with program.on_terminal("demo", "--agent") as terminal:
+        terminal.expect("Your decision")
+        terminal.type("edit\n")
+        terminal.expect("in the editor")
+        terminal.expect("Note (optional)")
+        terminal.type("\n")
+        terminal.expect("Apply this patch, as edited?")
+        terminal.expect("Your decision")
+        terminal.type("apply\n")
+        terminal.expect("Note (optional)")
+        terminal.type("\n")
+        terminal.expect("Fixed: 3 passed")
+
+        assert terminal.wait() == 0
+    assert "percent / 100" in prices_of(program)
+
+
+def test_without_an_editor_the_question_is_left_open(program: Program) -> None:
+    program.env["EDITOR"] = "no-such-editor"
+    with program.on_terminal("demo", "--agent") as terminal:
+        terminal.expect("Your decision")
+        terminal.type("edit\n")
+        terminal.expect("no-such-editor: Editing failed")
+        terminal.expect("Left open")
+
+        assert terminal.wait() == 3
+    assert prices_of(program) == PRICES
+
+
 def test_without_the_extra_it_says_how_to_install_it(program: Program, tmp_path: Path) -> None:
     blocked = tmp_path / "blocked/pydantic_ai"
     blocked.mkdir(parents=True)

@@ -12,7 +12,15 @@ from pydantic import BaseModel, Field
 from rich.console import Console
 
 from handlers.console import ConsoleHandler
-from spectra_bot import InterruptOption, InterruptRequest, InterruptResponse, InterruptStatus
+from spectra_bot import (
+    FieldKind,
+    Form,
+    FormField,
+    InterruptOption,
+    InterruptRequest,
+    InterruptResponse,
+    InterruptStatus,
+)
 from tests.unit.handlers.questions import question
 
 
@@ -132,6 +140,30 @@ async def test_question_is_left_open_with_a_way_to_answer_later(terminal: Termin
     assert answer is None
     assert terminal.left == ["i-1"]
     assert "Left open. To answer later: spectra-bot answer i-1 OPTION" in terminal.shown
+
+
+async def test_text_of_several_lines_is_changed_in_an_editor_until_it_fits(terminal: Terminal) -> None:
+    seen: list[str] = []
+
+    async def edit(text: str) -> str:
+        seen.append(text)
+        return f"{text}more\n"
+
+    handler = ConsoleHandler(
+        console=Console(file=io.StringIO()), read_line=lambda: "edit\n" if not seen else "\n", edit=edit
+    )
+    field = FormField(
+        name="text", label="Text", kind=FieldKind.TEXT, multiline=True, default="a\nb\n", limits={"min_length": 10}
+    )
+
+    async with asyncio.timeout(5):
+        answer = await handler.handle(
+            question(options=("approve", InterruptOption("edit", form=Form(fields=(field,)))))
+        )
+
+    assert answer is not None
+    assert seen == ["a\nb\n", "a\nb\nmore\n"]
+    assert answer.data == {"text": "a\nb\nmore\nmore\n"}
 
 
 async def test_form_is_filled_in_field_by_field_and_asked_again_where_wrong(terminal: Terminal) -> None:
