@@ -37,6 +37,12 @@ async def make_current(temporal: TemporalServer, deployment: str, *build: str) -
         await asyncio.sleep(0.1)
 
 
+async def gets_the_work(caller: WorkflowRunner, build: str) -> None:
+    """Wait until steps go to a build: each part of Temporal hears of it in its own time."""
+    while (await caller.run("shipping")).outputs["plan"] != build:
+        await asyncio.sleep(0.1)
+
+
 async def approved(caller: WorkflowRunner, asked: RunResult) -> dict[str, object]:
     """Which build executed what, of a run that goes on."""
     done = await caller.resume(asked.run_id, asked.pending[0].answer("approve"))
@@ -62,11 +68,14 @@ async def test_steps_go_to_the_current_build_while_another_one_works_beside_it(
 ) -> None:
     async with worker(temporal.address, task_queue, "A"), worker(temporal.address, task_queue, "B"):
         await make_current(temporal, task_queue, "A")
+        await gets_the_work(caller, "A")
         asked = [await caller.run("shipping") for _ in range(6)]
         before = [await approved(caller, one) for one in asked[:3]]
         await make_current(temporal, task_queue, "B")
+        await gets_the_work(caller, "B")
         rolled_out = [await approved(caller, one) for one in asked[3:5]]
         await make_current(temporal, task_queue, "A")
+        await gets_the_work(caller, "A")
         rolled_back = await approved(caller, asked[5])
 
     assert before == [{"plan": "A", "ship": "A"}] * 3
