@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -172,4 +172,13 @@ class ConcludesRuns(Protocol):
 
         Called until it returns, so it must bear repetition.
         """
+        ...
+
+
+@runtime_checkable
+class LooksAtRuns(Protocol):
+    """A handler that looks how the runs stand whose questions it delivers."""
+
+    def look_with(self, look: Callable[[str], Awaitable[RunDetails]]) -> None:
+        """Take the way to look at a run, by its id; called when a runner opens that it is registered with."""
         ...

@@ -24,6 +24,7 @@ from spectra_bot.runs import (
     Checkpoint,
     InterruptRecord,
     Listener,
+    LooksAtRuns,
     RunDetails,
     RunResult,
     RunStatus,
@@ -105,6 +106,9 @@ class WorkflowRunner:
             StoreError: the database can't be opened, or Temporal not be reached.
             DefinitionError: the extra `temporal` is not installed.
         """
+        for handler in self._handlers:
+            if isinstance(handler, LooksAtRuns):
+                handler.look_with(self.get)
         async with AsyncExitStack() as stack:
             if self._temporal is not None:
                 self._on_cluster = await stack.enter_async_context(self._on_temporal(self._temporal))

@@ -41,10 +41,10 @@ def is_text(key: object) -> bool:
     return isinstance(key, str) and key == key.encode(errors="replace").decode()
 
 
-def keyed(request: InterruptRequest, slot: Slot) -> InterruptRequest:
+def keyed(request: InterruptRequest, slot: Slot, group: str | None) -> InterruptRequest:
     """A request as it stands in its slot."""
     key = slot if isinstance(slot, str) else None
-    return request.model_copy(update={"key": key, "digest": request.content_digest()})
+    return request.model_copy(update={"key": key, "group": group, "digest": request.content_digest()})
 
 
 def same_question(one: InterruptRequest, other: InterruptRequest) -> bool:

@@ -71,6 +71,8 @@ class StepContext:
     still_open: list[Slot] = field(default_factory=list, repr=False)
     scope: str = field(default="", repr=False)
     """What stands before the keys of a part of the step, such as `1/call_7f/`; see `within`."""
+    group: str | None = field(default=None, repr=False)
+    """The group of the questions of this part, where they name none; see `within`."""
     _next: int = field(default=0, repr=False)
     _once_keys: set[str] = field(default_factory=set, repr=False)
     _met: dict[Slot, str] = field(default_factory=dict, repr=False)
@@ -100,14 +102,17 @@ class StepContext:
             if question.response and scoped.is_here(self.scope, slot)
         }
 
-    def within(self, part: str) -> StepContext:
+    def within(self, part: str, *, group: str | None = None) -> StepContext:
         """The same step, as a part of it sees it that may go on beside others: a tool that an agent calls.
 
         Its questions and effects have keys and numbers of their own, and `response` is the newest answer given to
         this part, so that what is asked at the same time is never mixed up. The part's name must be the same in
         each re-run.
+
+        Args:
+            group: what its questions belong to, with those of other parts; that of this part, if it is not given.
         """
-        return replace(self, scope=f"{self.scope}{part}/", _next=0)
+        return replace(self, scope=f"{self.scope}{part}/", group=group or self.group, _next=0)
 
     async def interrupt(self, request: InterruptRequest, *, key: str | None = None) -> InterruptResponse:
         """Ask, and return the answer; the step stops here until there is one, then runs again from its first line.
@@ -128,7 +133,7 @@ class StepContext:
         if name is None:
             name, self._next = self._next, self._next + 1
         slot = scoped.slot(self.scope, name)
-        request = keyed(request, slot)
+        request = self._placed(request, slot)
         known = self.questions.get(slot)
         self._meet(slot, request)
         if known is None or known.request.digest != request.digest:
@@ -159,12 +164,12 @@ class StepContext:
             return
         if request.key is not None:
             slot = scoped.slot(self.scope, request.key)
-            self._raise_in(slot, keyed(request, slot))
+            self._raise_in(slot, self._placed(request, slot))
             return
         numbers = scoped.numbers(self.scope, self.questions)
         taken = [*numbers, *scoped.numbers(self.scope, (new.slot for new in self.asked))]
         slot = scoped.slot(self.scope, max([self._next, *(number + 1 for number in taken)]))
-        request = keyed(request, slot)
+        request = self._placed(request, slot)
         if any(new.request.digest == request.digest for new in self.asked if scoped.is_here(self.scope, new.slot)):
             return
         for slot_there, question in self.questions.items():
@@ -235,6 +240,9 @@ class StepContext:
     def parks(self) -> bool:
         """The execution met a question that nobody has answered."""
         return bool(self.asked or self.still_open)
+
+    def _placed(self, request: InterruptRequest, slot: Slot) -> InterruptRequest:
+        return keyed(request, slot, request.group or self.group)
 
     def _raise_in(self, slot: Slot, request: InterruptRequest) -> None:
         known = self.questions.get(slot)

@@ -11,11 +11,13 @@ from datetime import timedelta
 from spectra_bot.clock import Clock, from_text, to_text
 from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.engine import asking
+from spectra_bot.engine.groups import GroupTurns, undelivered
 from spectra_bot.engine.proposals import propose_answer, refuse_unstorable
 from spectra_bot.engine.views import result_of
 from spectra_bot.errors import AnswerError, LeaseLostError, NotAllowedError
 from spectra_bot.interrupts import (
     ChecksDeliveries,
+    DeliversGroups,
     IInterruptHandler,
     InterruptResponse,
     handler_name,
@@ -44,6 +46,8 @@ class HandlerOutbox:
         self._store = store
         self._clock = clock
         self._limit = max_payload_bytes
+        self._moved = asyncio.Event()
+        self._groups = GroupTurns(self._soon)
 
     @property
     def names(self) -> Collection[str]:
@@ -107,6 +111,7 @@ class HandlerOutbox:
             for task in turns:
                 task.cancel()
             await asyncio.gather(*turns, return_exceptions=True)
+            self._moved.set()
 
     async def _until_done(
         self, run: OwnedRun, key: AttemptKey, work: _Work, had_turn: asyncio.Event | None = None
@@ -149,6 +154,20 @@ class HandlerOutbox:
 
     async def _hand_over(self, run: OwnedRun, interrupt_id: str, name: str) -> None:
         interrupt = run.state.interrupts[interrupt_id]
+        group = interrupt.request.group
+        if group is None or name in interrupt.lost or not isinstance(self.handlers[name], DeliversGroups):
+            await self._hand_over_one(run, interrupt_id, name)
+            return
+        self._moved.set()
+        await self._groups.deliver(
+            (run.state.run_id, group, name),
+            interrupt_id,
+            expected=lambda: undelivered(run.state, group, name),
+            work=lambda batch: self._hand_over_together(run, batch, name),
+        )
+
+    async def _hand_over_one(self, run: OwnedRun, interrupt_id: str, name: str) -> None:
+        interrupt = run.state.interrupts[interrupt_id]
         handler, loss = self.handlers[name], interrupt.lost.get(name)
         is_again = loss is not None or interrupt_id in run.inherited or (interrupt_id, name) in run.tried
         run.tried.add((interrupt_id, name))
@@ -160,6 +179,32 @@ class HandlerOutbox:
             return
         delivered = e.InterruptDelivered(at=self._clock.now(), interrupt_id=interrupt_id, handler=name, receipt=said)
         await run.keep(delivered)
+
+    async def _hand_over_together(self, run: OwnedRun, interrupt_ids: Sequence[str], name: str) -> Collection[str]:
+        handler = self.handlers[name]
+        if len(interrupt_ids) == 1 or not isinstance(handler, DeliversGroups):
+            await self._hand_over_one(run, interrupt_ids[0], name)
+            return interrupt_ids[:1]
+        keys = {(interrupt_id, name) for interrupt_id in interrupt_ids}
+        is_again = not run.inherited.isdisjoint(interrupt_ids) or not run.tried.isdisjoint(keys)
+        run.tried |= keys
+        requests = [run.state.interrupts[interrupt_id].request for interrupt_id in interrupt_ids]
+        receipts = await asking.hand_over_group(handler, requests, is_again=is_again, limit=self._limit)
+        at = self._clock.now()
+        delivered = [
+            e.InterruptDelivered(at=at, interrupt_id=interrupt_id, handler=name, receipt=receipt)
+            for interrupt_id, receipt in receipts.items()
+        ]
+        await asyncio.gather(*(run.keep(event) for event in delivered))  # which go to disk together
+        return receipts.keys()
+
+    async def _soon(self, ready: Callable[[], bool]) -> None:
+        """Wait until something is so that depends on which questions are delivered, or had their turn."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(asking.FIRST_TURN_S):
+                while not ready():
+                    self._moved.clear()
+                    await self._moved.wait()
 
     async def _answer(self, run: OwnedRun, interrupt_id: str, name: str, given: InterruptResponse) -> None:
         """Store a handler's own answer, judged like anybody's; a refused one leaves the interrupt to people."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -11,6 +11,7 @@ from spectra_bot.errors import DefinitionError
 from spectra_bot.interrupts import (
     Delivered,
     DeliversAgain,
+    DeliversGroups,
     IInterruptHandler,
     InterruptRequest,
     InterruptResponse,
@@ -61,6 +62,20 @@ async def hand_over(
             raise DefinitionError(
                 f"handler {name} returned {type(answer).__name__}; InterruptResponse, Delivered or None is needed"
             )
+
+
+async def hand_over_group(
+    handler: DeliversGroups, requests: Sequence[InterruptRequest], *, is_again: bool, limit: int
+) -> dict[str, dict[str, JsonValue]]:
+    """Have a handler deliver a group's requests together: the receipts of those that it delivered, by id."""
+    told = await handler.handle_group(requests, again=is_again)
+    name = handler_name(handler)
+    receipts = {request.id: told[request.id].receipt for request in requests if request.id in told}
+    if not receipts:
+        raise DefinitionError(f"handler {name} delivered none of {len(requests)} questions that it was given")
+    for receipt in receipts.values():
+        encode(receipt, f"receipt of {name}", limit)
+    return receipts
 
 
 async def settle(handler: IInterruptHandler, interrupt: InterruptState, receipt: Mapping[str, JsonValue]) -> None:

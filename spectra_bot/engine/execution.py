@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from spectra_bot.clock import Clock
 from spectra_bot.context import Effects, NewQuestion, Slot, StepContext
+from spectra_bot.engine.groups import in_groups
 from spectra_bot.engine.step_call import StepCall
 from spectra_bot.engine.time_limit import within
 from spectra_bot.engine.words import text_of
@@ -160,7 +161,7 @@ class Execution:
         if not context.asked:
             reasons = ", ".join(repr(context.questions[slot].request.reason) for slot in context.still_open)
             return [self._failed(call.step, call.visit, f"it ran again though {reasons} is still open")]
-        return [self._raised(call, question, context.steady) for question in context.asked]
+        return in_groups([self._raised(call, question, context.steady) for question in context.asked])
 
     def _raised(self, call: StepCall, question: NewQuestion, steady: tuple[Slot, ...]) -> e.InterruptRaised:
         now = self._clock.now()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -26,7 +26,7 @@ class IInterruptHandler(Protocol):
     """A way to ask people, or to answer for them.
 
     A handler may also have a `name` (default: its class name; unique in a runner), and the methods of
-    `SettlesInterrupts`, `DeliversAgain`, `ChecksDeliveries` and `ConcludesRuns`.
+    `SettlesInterrupts`, `DeliversAgain`, `DeliversGroups`, `ChecksDeliveries`, `ConcludesRuns` and `LooksAtRuns`.
     """
 
     async def handle(self, request: InterruptRequest) -> InterruptResponse | Delivered | None:
@@ -71,6 +71,26 @@ class DeliversAgain(Protocol):
 
 
 @runtime_checkable
+class DeliversGroups(Protocol):
+    """A handler that puts questions in front of people together that were asked together."""
+
+    async def handle_group(self, requests: Sequence[InterruptRequest], *, again: bool) -> Mapping[str, Delivered]:
+        """Do as `handle` does, instead of it, with several open requests of one group.
+
+        People decide about each by itself, and each is settled by itself. What was lost is handed to `handle_again`.
+        Where it is cancelled, what it returns all the same is stored for each request, the answered ones too.
+
+        Args:
+            requests: in the order in which they were asked.
+            again: an earlier call may have delivered them.
+
+        Returns:
+            What it delivered, by interrupt id; at least one. It is called again with the others.
+        """
+        ...
+
+
+@runtime_checkable
 class ChecksDeliveries(Protocol):
     """A handler that can tell whether what it delivered is still there."""
 
@@ -83,7 +103,7 @@ class ChecksDeliveries(Protocol):
         ...
 
 
-def handler_name(handler: IInterruptHandler) -> str:
+def handler_name(handler: IInterruptHandler | DeliversGroups) -> str:
     """The name under which a handler's receipts and answers are stored."""
     name = getattr(handler, "name", None)
     return name if isinstance(name, str) and name else type(handler).__name__

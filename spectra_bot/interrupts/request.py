@@ -26,9 +26,11 @@ def _by_label(difference: Difference, labels: dict[str, str]) -> Difference:
 class InterruptRequest(BaseModel):
     """The question: what a step asks of people.
 
-    The first eight fields are the step's to give; the rest is stamped by the runner when the interrupt is stored.
+    The first nine fields are the step's to give; the rest is stamped by the runner when the interrupt is stored.
     `data` is whatever pydantic can write as a JSON object, and is held as JSON. `approvers` names who may decide
     (plain ids are Slack users); empty is anyone who can see it. `timeout` counts from the moment it is stored.
+    Questions with the same `group` that one execution of a step asks are shown together, where a handler can do that;
+    stored, it is the id of the first of them, and None where there is only one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +43,7 @@ class InterruptRequest(BaseModel):
     approvers: Approvers = ()
     channel: Text | None = None
     key: Text | None = None
+    group: Text | None = None
 
     id: str = ""
     run_id: str = ""
@@ -68,6 +71,7 @@ class InterruptRequest(BaseModel):
             approvers: Iterable[str] = ...,
             channel: str | None = ...,
             key: str | None = ...,
+            group: str | None = ...,
         ) -> None: ...
 
     @model_validator(mode="after")
@@ -169,6 +173,9 @@ class InterruptRequestBuilder:
 
     def with_key(self, key: str) -> Self:
         return self._with("key", key)
+
+    def with_group(self, group: str) -> Self:
+        return self._with("group", group)
 
     def build(self) -> InterruptRequest:
         """The request.

@@ -121,6 +121,7 @@ class RunCommands:
         for event in events:
             if isinstance(event, e.InterruptRaised):
                 self.handlers.names[event.request.id] = outcome.handlers
+                self.handlers.grouping.update(outcome.grouping)
         self._store(events)
 
     def _may_start(self, command: Command) -> bool:

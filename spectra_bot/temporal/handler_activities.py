@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 from temporalio import activity
@@ -16,12 +16,12 @@ from temporalio.service import RPCError
 from spectra_bot.clock import Clock
 from spectra_bot.engine import asking
 from spectra_bot.errors import AnswerError, NotAllowedError
-from spectra_bot.interrupts import IInterruptHandler, InterruptRequest, InterruptResponse
+from spectra_bot.interrupts import DeliversGroups, IInterruptHandler, InterruptRequest, InterruptResponse
 from spectra_bot.machine import events as e
 from spectra_bot.retry_policy import asked_pause_s, pause_s
 from spectra_bot.runs import InterruptRecord
 from spectra_bot.temporal.beats import beating
-from spectra_bot.temporal.messages import ConcludeCall, DeliverCall, Entry, SettleCall, entry_of
+from spectra_bot.temporal.messages import ConcludeCall, DeliverCall, DeliverGroupCall, Entry, SettleCall, entry_of
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,21 @@ class HandlerActivities:
             )
             return [entry_of(delivered)]
 
+    @activity.defn(name="spectra.deliver_group")
+    async def deliver_group(self, call: DeliverGroupCall) -> list[Entry]:
+        """Put requests of one group in front of people together."""
+        async with self._attempt("deliver", call.handler, *call.requests) as handler:
+            if not isinstance(handler, DeliversGroups):
+                raise _again(f"handler {call.handler} delivers no groups here", ELSEWHERE_S)
+            receipts = await asking.hand_over_group(
+                handler, call.requests, is_again=activity.info().attempt > 1, limit=self._limit
+            )
+            at = self._clock.now()
+            return [
+                entry_of(e.InterruptDelivered(at=at, interrupt_id=one, handler=call.handler, receipt=receipt))
+                for one, receipt in receipts.items()
+            ]
+
     @activity.defn(name="spectra.settle")
     async def settle(self, call: SettleCall) -> list[Entry]:
         """Show that an interrupt is over."""
@@ -99,8 +114,9 @@ class HandlerActivities:
         return []
 
     @contextlib.asynccontextmanager
-    async def _attempt(self, purpose: str, name: str, request: InterruptRequest) -> AsyncIterator[IInterruptHandler]:
+    async def _attempt(self, purpose: str, name: str, *requests: InterruptRequest) -> AsyncIterator[IInterruptHandler]:
         """One try; a failure tells Temporal when the next is due."""
+        request = requests[0]
         extra = {"run_id": request.run_id, "interrupt_id": request.id, "handler": name, "purpose": purpose}
         handler = self._handlers.get(name)
         try:
@@ -118,7 +134,7 @@ class HandlerActivities:
             logger.warning("handler failed", extra=extra, exc_info=True)
             attempt = activity.info().attempt
             if attempt == 1 and purpose == "deliver":
-                await self._tell_turn_over(request, name)
+                await self._tell_turn_over(requests, name)
             least = asked_pause_s(error)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -128,11 +144,12 @@ class HandlerActivities:
         finally:
             self._run_ended(request.run_id)
 
-    async def _tell_turn_over(self, request: InterruptRequest, name: str) -> None:
+    async def _tell_turn_over(self, requests: Sequence[InterruptRequest], name: str) -> None:
         info = activity.info()
-        run = self._client.get_workflow_handle(request.run_id, run_id=info.workflow_run_id)
+        run = self._client.get_workflow_handle(requests[0].run_id, run_id=info.workflow_run_id)
         with contextlib.suppress(RPCError):  # the next handler is asked a few seconds later then
-            await run.signal("had_turn", args=[request.id, name])
+            for request in requests:
+                await run.signal("had_turn", args=[request.id, name])
 
     async def _decides(self, request: InterruptRequest, given: InterruptResponse) -> bool:
         """Store a handler's own answer, judged like anybody's; False where it may not decide, and people must."""

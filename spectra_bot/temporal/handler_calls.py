@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -11,10 +12,19 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
+from spectra_bot.engine.groups import GroupTurns, undelivered
 from spectra_bot.engine.views import result_of
 from spectra_bot.machine import events as e
 from spectra_bot.store import Attempt, AttemptKey
-from spectra_bot.temporal.messages import FOR_EVER, ConcludeCall, DeliverCall, Entry, SettleCall, event_of
+from spectra_bot.temporal.messages import (
+    FOR_EVER,
+    ConcludeCall,
+    DeliverCall,
+    DeliverGroupCall,
+    Entry,
+    SettleCall,
+    event_of,
+)
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.room import Room
 from spectra_bot.temporal.times import Times
@@ -51,6 +61,8 @@ class HandlerCalls:
         self.names = dict(names)
         self.had_turns: set[tuple[str, str]] = set()
         """Interrupt and handler of each turn that is over, though the handler goes on."""
+        self.grouping: set[str] = set()
+        """Handlers that deliver a group's questions together, where they are asked for the first time."""
         self._first_turns: set[str] = set()
         """Interrupts whose handlers have all been asked once."""
         self._record = record
@@ -62,7 +74,8 @@ class HandlerCalls:
         self._let_end = let_end
         self._inherited = frozenset(names)
         """Interrupts of an earlier execution; nobody knows whether their deliveries had begun."""
-        self._under_way: dict[str, AttemptKey] = {}
+        self._groups = GroupTurns(self._soon)
+        self._under_way: dict[str, Sequence[AttemptKey]] = {}
         """What each activity is for, by its id."""
         self.activities = 0
 
@@ -86,7 +99,7 @@ class HandlerCalls:
 
     def attempts(self, failing: Mapping[str, Attempt]) -> dict[AttemptKey, Attempt]:
         """What handlers fail at, given what Temporal says of each activity by its id."""
-        return {self._under_way[key]: attempt for key, attempt in failing.items() if key in self._under_way}
+        return {key: attempt for by, attempt in failing.items() for key in self._under_way.get(by, ())}
 
     async def deliver(self, interrupt_id: str) -> None:
         """Give each handler its turn, in order, and let those go on that failed or are still at it."""
@@ -119,6 +132,36 @@ class HandlerCalls:
     async def hand_over(self, interrupt_id: str, name: str) -> None:
         """Have one handler put an interrupt in front of people, or answer it."""
         interrupt = self._record.state.interrupts[interrupt_id]
+        group = interrupt.request.group
+        is_again = name in interrupt.lost or interrupt_id in self._inherited
+        if group is None or is_again or name not in self.grouping:
+            await self._hand_over_one(interrupt_id, name)
+            return
+        await self._groups.deliver(
+            (group, name),
+            interrupt_id,
+            expected=lambda: undelivered(self._record.state, group, name),
+            work=lambda batch: self._hand_over_together(batch, name),
+        )
+
+    async def _hand_over_together(self, interrupt_ids: Sequence[str], name: str) -> Collection[str]:
+        if len(interrupt_ids) == 1:
+            await self._hand_over_one(interrupt_ids[0], name)
+            return interrupt_ids
+        requests = [self._record.state.interrupts[interrupt_id].request for interrupt_id in interrupt_ids]
+        keys = [(interrupt_id, name, "deliver") for interrupt_id in interrupt_ids]
+        told = await self._persist("deliver_group", keys, DeliverGroupCall(handler=name, requests=requests))
+        events = [event_of(entry) for entry in told]
+        self._store(events)
+        return [event.interrupt_id for event in events if isinstance(event, e.InterruptDelivered)]
+
+    async def _soon(self, ready: Callable[[], bool]) -> None:
+        with contextlib.suppress(TimeoutError):
+            if not ready():
+                await workflow.wait_condition(ready, timeout=self._first_turn)
+
+    async def _hand_over_one(self, interrupt_id: str, name: str) -> None:
+        interrupt = self._record.state.interrupts[interrupt_id]
         loss = interrupt.lost.get(name)
         call = DeliverCall(
             handler=name,
@@ -126,7 +169,7 @@ class HandlerCalls:
             is_again=loss is not None or interrupt_id in self._inherited,
             lost=dict(loss.receipt) if loss is not None else None,
         )
-        told = await self._persist("deliver", (interrupt_id, name, "deliver"), call)
+        told = await self._persist("deliver", [(interrupt_id, name, "deliver")], call)
         self._store([event_of(entry) for entry in told])
 
     async def settle(self, interrupt_id: str, name: str) -> None:
@@ -134,7 +177,7 @@ class HandlerCalls:
         interrupt = self._record.state.interrupts[interrupt_id]
         receipt = interrupt.deliveries[name].receipt
         call = SettleCall(handler=name, interrupt=interrupt, receipt=_as_dict(receipt))
-        await self._persist("settle", (interrupt_id, name, "settle"), call)
+        await self._persist("settle", [(interrupt_id, name, "settle")], call)
         settled = e.InterruptSettled(
             at=self._times.now(), interrupt_id=interrupt_id, handler=name, superseded_by=interrupt.superseded_by
         )
@@ -149,14 +192,14 @@ class HandlerCalls:
             request=interrupt.request,
             receipt=_as_dict(interrupt.deliveries[name].receipt),
         )
-        await self._persist("conclude", (interrupt_id, name, "conclude"), call)
+        await self._persist("conclude", [(interrupt_id, name, "conclude")], call)
         self._store([e.RunConcluded(at=self._times.now(), handler=name)])
 
-    async def _persist(self, what: str, key: AttemptKey, call: object) -> list[Entry]:
+    async def _persist(self, what: str, keys: Sequence[AttemptKey], call: object) -> list[Entry]:
         """Have a handler do something, however many attempts it takes: Temporal counts and spaces them."""
         self.activities += 1
         activity_id = f"{what}-{self.activities}"
-        self._under_way[activity_id] = key
+        self._under_way[activity_id] = keys
         try:
             await self._room.take(call)
             told: list[Entry] = await workflow.execute_activity(

@@ -76,6 +76,8 @@ class StepOutcome:
     entries: Sequence[Entry] = ()
     handlers: Sequence[str] = ()
     """The handlers that are registered where it ran: who is asked about its questions, in this order."""
+    grouping: Sequence[str] = ()
+    """Those of them that deliver a group's questions together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,14 @@ class DeliverCall:
     is_again: bool = False
     """What the handler delivered is gone."""
     lost: dict[str, JsonValue] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverGroupCall:
+    """Requests of one group, to be put in front of people together by one handler."""
+
+    handler: str
+    requests: Sequence[InterruptRequest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ class StepActivities:
     Args:
         contact: tells when the server was last there.
         handlers: the names of those who are asked, in this order.
+        grouping: the names of those of them that deliver a group's questions together.
         report: told what happens to a step, for whoever listens in this process.
         ended: told the run of each execution that has ended here.
     """
@@ -66,6 +67,7 @@ class StepActivities:
         contact: Contact,
         clock: Clock,
         handlers: Sequence[str],
+        grouping: Sequence[str],
         max_payload_bytes: int,
         report: Callable[[RunUpdate], None],
         ended: Callable[[str], None],
@@ -78,6 +80,7 @@ class StepActivities:
         self._contact = contact
         self._clock = clock
         self._handlers = handlers
+        self._grouping = grouping
         self._limit = max_payload_bytes
         self._report = report
         self._run_ended = ended
@@ -122,6 +125,7 @@ class StepActivities:
                 visit=call.visit,
                 entries=[entry_of(event) for event in events],
                 handlers=self._handlers,
+                grouping=self._grouping,
             )
             if effects is not None and effects.under_way:
                 await self._signal("left", outcome)

@@ -10,7 +10,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from spectra_bot.clock import Clock
-from spectra_bot.interrupts import IInterruptHandler, handler_name
+from spectra_bot.interrupts import DeliversGroups, IInterruptHandler, handler_name
 from spectra_bot.runs import RunUpdate
 from spectra_bot.temporal.beats import Contact, beat_s
 from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, Look
@@ -55,6 +55,7 @@ def make_worker(
         contact=contact,
         clock=clock,
         handlers=list(named),
+        grouping=[name for name, handler in named.items() if isinstance(handler, DeliversGroups)],
         max_payload_bytes=max_payload_bytes,
         report=report,
         ended=ended,
@@ -77,6 +78,7 @@ def make_worker(
             steps.when,
             steps.back,
             asking.deliver,
+            asking.deliver_group,
             asking.settle,
             asking.conclude,
             reconciler.reconcile,
