@@ -23,6 +23,7 @@ from handlers.slack.layout import (
     weight,
 )
 from handlers.slack.people import mention, mentions, pieces_with_mentions, with_mentions
+from handlers.slack.tool_calls import asked_blocks
 from spectra_bot import Difference, InterruptRequest, InterruptResponse, InterruptStatus, printable, redact
 
 _MOST_NOTES = 2_500
@@ -37,12 +38,12 @@ def approval(request: InterruptRequest, *, bare: bool = False, was_removed: bool
         bare: without the data, for when Slack refuses the whole.
         was_removed: it stood here before, and somebody removed the message.
     """
-    head = [*_title(request), _origin(request), *_changes(request)]
+    head = [*_title(request), origin(request), *changes(request)]
     if was_removed:
         head.append(context(f"📌 {_REMOVED}"))
-    foot = [*_terms(request), actions(buttons(request))]
+    foot = [*terms(request), actions(buttons(request))]
     room = MAX_WEIGHT - weight(head) - weight(foot)
-    data = [_left_out(request)] if bare else data_blocks(request.data, budget=room, see_all=_see_all(request))
+    data = [_left_out(request)] if bare else asked_blocks(request.data, budget=room, see_all=see_all(request))
     text = _question_text(request)
     return Message(text=f"{text}\n{_REMOVED}" if was_removed else text, blocks=tuple(head + data + foot))
 
@@ -68,12 +69,12 @@ def closed(
         head.append(quote("Why", pieces_with_mentions(notes)) if is_why else quote("Note", [notes]))
     answered = {key: value for key, value in response.data.items() if value != response.notes}
     if answered and not bare:
-        head += data_blocks(answered, budget=2_500, see_all=_see_all(request))
+        head += data_blocks(answered, budget=2_500, see_all=see_all(request))
     if working:
         head.append(context("⏳ Recorded. The run goes on."))
-    head.append(_origin(request))
+    head.append(origin(request))
     room = MAX_WEIGHT - weight([*head, divider()])
-    data = [_left_out(request)] if bare else data_blocks(request.data, budget=room, see_all=_see_all(request))
+    data = [_left_out(request)] if bare else asked_blocks(request.data, budget=room, see_all=see_all(request))
     text = f"{decision}\n{escaped_line(redact(request.reason), 1_000)} ({_place(request)})"
     if response.notes:
         text += f"\n{_notes_in_words(response.status, redact(response.notes))}"
@@ -98,7 +99,8 @@ def _title(request: InterruptRequest) -> list[Block]:
     return title(printable(redact(request.reason)).strip() or "A decision is needed")
 
 
-def _origin(request: InterruptRequest) -> Block:
+def origin(request: InterruptRequest) -> Block:
+    """Which run asks, for whom, and since when."""
     parts = [_place(request)]
     if request.requested_by:
         parts.append(f"asked by {mention(request.requested_by)}")
@@ -111,7 +113,8 @@ def _place(request: InterruptRequest) -> str:
     return f"{name(request.workflow)} / {name(request.step)}  ·  run {code(request.run_id, 80)}"
 
 
-def _changes(request: InterruptRequest) -> list[Block]:
+def changes(request: InterruptRequest, most: int = _MOST_CHANGES) -> list[Block]:
+    """What is different from the question that it stands in for, in so many characters."""
     if not request.replaces and not request.changed:
         return []
     lines = [f"🔁 *Asked again, because it changed.* The earlier answer{_replaced(request)} does not count."]
@@ -119,7 +122,7 @@ def _changes(request: InterruptRequest) -> list[Block]:
     for index, difference in enumerate(request.changed):
         line = f"•  {_change(difference)}"
         size += len(line)
-        if size > _MOST_CHANGES:
+        if size > most:
             lines.append(f"•  and {len(request.changed) - index} more")
             break
         lines.append(line)
@@ -148,22 +151,23 @@ def _shown(text: str | None) -> str:
     return value(one_line(redact(text), 120), 120) if text else "nothing"
 
 
-def _terms(request: InterruptRequest) -> list[Block]:
+def terms(request: InterruptRequest) -> list[Block]:
     """Until when, what happens then, and who may."""
-    terms = []
+    lines = []
     if request.deadline:
         after = (
             f"then {label_of(request, request.default_option)} applies by itself"
             if request.default_option
             else "then it counts as *nobody decided*"
         )
-        terms.append(f"⏰ Decide by *{date(request.deadline)}*; {after}.")
+        lines.append(f"⏰ Decide by *{date(request.deadline)}*; {after}.")
     if request.approvers:
-        terms.append(f"👤 Who may decide: {mentions(request.approvers)}")
-    return [section("\n".join(terms))] if terms else []
+        lines.append(f"👤 Who may decide: {mentions(request.approvers)}")
+    return [section("\n".join(lines))] if lines else []
 
 
-def _see_all(request: InterruptRequest) -> str:
+def see_all(request: InterruptRequest) -> str:
+    """Where the whole data is."""
     return f"See all of it with: spectra-bot show {one_line(request.run_id, 80)} --json"
 
 

@@ -42,24 +42,35 @@ class _Code:
     """Characters of the whole."""
 
 
-def data_blocks(data: Mapping[str, JsonValue], *, budget: int, see_all: str) -> list[Block]:
+def data_blocks(
+    data: Mapping[str, JsonValue],
+    *,
+    budget: int,
+    see_all: str,
+    most_fields: int = _MOST_FIELDS,
+    most_codes: int = _MOST_CODE_BLOCKS,
+) -> list[Block]:
     """The data, masked, within a budget of `weight`; what does not fit is left out with a notice.
 
     Args:
         see_all: how to see the rest, as the end of a sentence: `print it all with ...`.
+        most_fields: so many short values stand side by side.
+        most_codes: so many others have a block of code each; what is left has one together.
     """
     masked = _masked(data)
     short = {key: item for key, item in masked.items() if _is_short(item) and _is_short(key)}
-    shown = dict(list(short.items())[:_MOST_FIELDS])
+    shown = dict(list(short.items())[:most_fields])
     blocks = fields([(strong(key), _field(item)) for key, item in shown.items()])
     if weight(blocks) > budget:
         shown, blocks = {}, []
     left = budget - weight(blocks)
     long = [(key, item) for key, item in masked.items() if key not in short]
-    apart = dict(long[: max(0, min(_MOST_CODE_BLOCKS, left // _ROOM_FOR_CODE - 1))])
+    apart = dict(long[: max(0, min(most_codes, left // _ROOM_FOR_CODE - 1))])
     codes = [_code(key, item, left, data[key]) for key, item in apart.items()]
     rest = {key: item for key, item in masked.items() if key not in shown and key not in apart}
-    if rest:
+    if len(rest) == 1:
+        codes += [_code(key, item, left, data[key]) for key, item in rest.items()]
+    elif rest:
         codes.append(_code(f"{len(rest)} more" if blocks or apart else f"{len(rest)} values", rest, left, rest))
     return blocks + _code_blocks(codes, left, see_all)
 
