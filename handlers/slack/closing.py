@@ -36,6 +36,8 @@ class Closing:
 
     async def _show(self, place: Place, record: InterruptRecord) -> None:
         """Show that it is decided, and that the run goes on, until the outbox settles the message for good."""
+        if await self._handler.show_rows(place, record):
+            return
         is_working = _will_be_settled(record, self._handler.name, place)
         await self._change(place, record, is_working=is_working)
         if is_working:

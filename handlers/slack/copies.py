@@ -26,9 +26,13 @@ _MOST_PAGES = 5
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
-def metadata_of(request: InterruptRequest) -> Block:
-    """What marks a message as this question. Everybody in the workspace can read it, and write it on their own."""
-    return {"event_type": _METADATA_EVENT, "event_payload": {"interrupt_id": request.id}}
+def metadata_of(request: InterruptRequest, *, as_group: bool = False) -> Block:
+    """What marks a message as this question, or as the one whose first row this is.
+
+    Everybody in the workspace can read it, and write it on their own.
+    """
+    name = "first_interrupt_id" if as_group else "interrupt_id"
+    return {"event_type": _METADATA_EVENT, "event_payload": {name: request.id}}
 
 
 class Copies:
@@ -40,10 +44,13 @@ class Copies:
         self._unreadable: set[str] = set()
         """Channels for which the scope is missing; a bot that is given it starts anew."""
 
-    async def find(self, channel: str, request: InterruptRequest, *, but: Place | None = None) -> Place | None:
+    async def find(
+        self, channel: str, request: InterruptRequest, *, but: Place | None = None, as_group: bool = False
+    ) -> Place | None:
         """Where the question stands, the newest place first; None also where Slack does not let us look.
 
         Args:
+            as_group: in the message whose first row it is, instead of one of its own.
             but: a place that does not count.
 
         Raises:
@@ -53,7 +60,7 @@ class Copies:
             return None
         try:
             async for message in self._newest(channel, request):
-                place = await self._asks(message, channel, request)
+                place = await self._asks(message, channel, metadata_of(request, as_group=as_group))
                 if place is not None and place != but:
                     return place
         except SLACK_FAILURES as error:
@@ -79,9 +86,9 @@ class Copies:
             if not cursor:
                 return
 
-    async def _asks(self, message: JsonValue, channel: str, request: InterruptRequest) -> Place | None:
+    async def _asks(self, message: JsonValue, channel: str, wanted: Block) -> Place | None:
         match message:
-            case {"metadata": metadata, "bot_id": str(author), "ts": str(ts)} if metadata == metadata_of(request):
+            case {"metadata": metadata, "bot_id": str(author), "ts": str(ts)} if metadata == wanted:
                 is_ours = author == (await self._workspace.home()).bot_id
                 return Place(channel=channel, ts=ts) if is_ours else None
             case _:

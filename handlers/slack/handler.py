@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,11 +13,13 @@ from handlers.slack.blocks import approval, closed
 from handlers.slack.copies import Copies, metadata_of
 from handlers.slack.errors import GONE, SLACK_FAILURES, DeliveryError, code_of, delivery_error, in_short
 from handlers.slack.escape import code, escaped_line
+from handlers.slack.groups import GroupMessages, Look, receipt_of, rows_in
 from handlers.slack.layout import Message, context, section
 from handlers.slack.messages import Messages, Place
 from handlers.slack.outcome import outcome
 from handlers.slack.people import slack_user
-from spectra_bot import Delivered, InterruptRequest, InterruptResponse, RunResult, redact
+from handlers.slack.rows import how_many_fit
+from spectra_bot import Delivered, InterruptRecord, InterruptRequest, InterruptResponse, RunResult, redact
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,14 @@ class SlackApprovalHandler:
         self._default_channel = default_channel
         self._command = command
         self._told: set[tuple[str, str]] = set()
+        self.look: Look | None = None
+        """How runs stand; None while it is registered with no open runner."""
+        self._groups: GroupMessages | None = None
+
+    def look_with(self, look: Look) -> None:
+        """Take the way to see how runs stand: without it each question has a message of its own."""
+        self.look = look
+        self._groups = GroupMessages(self.messages, self._copies, handler=self.name, look=look)
 
     async def handle(self, request: InterruptRequest) -> Delivered:
         """Post the question.
@@ -78,6 +89,36 @@ class SlackApprovalHandler:
         extra = {"run_id": request.run_id, "interrupt_id": request.id, "channel": found.channel}
         logger.info("interrupt found where it stands", extra=extra)
         return Delivered(found.receipt())
+
+    async def handle_group(self, requests: Sequence[InterruptRequest], *, again: bool) -> Mapping[str, Delivered]:
+        """Post questions in one message with a row for each, as many as fit.
+
+        Raises:
+            DeliveryError: as `handle` does, or they could not be looked for.
+        """
+        first = requests[0]
+        channel = first.channel or self._default_channel
+        together = [request for request in requests if (request.channel or self._default_channel) == channel]
+        taken = together[: await asyncio.to_thread(how_many_fit, together)]
+        if self._groups is None or channel is None or len(taken) == 1:
+            return {first.id: await (self.handle_again(first, None) if again else self.handle(first))}
+        try:
+            place = await self._groups.post(channel, taken, again=again)
+        except DeliveryError as error:
+            if error.is_for_good:
+                await self._tell_starter(first, error)
+            raise
+        extra = {"run_id": first.run_id, "interrupt_id": first.id, "channel": place.channel, "rows": len(taken)}
+        logger.info("interrupts delivered together", extra=extra)
+        return {request.id: Delivered(receipt_of(place, taken)) for request in taken}
+
+    async def show_rows(self, place: Place, record: InterruptRecord) -> bool:
+        """Bring a message up to date in which a row was clicked; False where it is a message of one question."""
+        rows = await self._groups.rows_at(place, record) if self._groups else ()
+        if not rows or self._groups is None:
+            return False
+        await self._groups.show(place, record.request.run_id, rows)
+        return True
 
     async def stands(self, request: InterruptRequest, receipt: Mapping[str, JsonValue]) -> bool:
         """Tell whether the message is still there. A channel that is closed to the bot does not say so.
@@ -115,7 +156,10 @@ class SlackApprovalHandler:
         if place is None:
             return
         try:
-            await self.messages.change(place, lambda bare: closed(request, response, bare=bare), is_final=True)
+            if (rows := rows_in(receipt)) and self._groups is not None:
+                await self._groups.show(place, request.run_id, rows)
+            else:
+                await self.messages.change(place, lambda bare: closed(request, response, bare=bare), is_final=True)
         except DeliveryError as error:
             if error.code not in _NOTHING_TO_CHANGE:
                 raise

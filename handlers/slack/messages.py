@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from pydantic import JsonValue
@@ -23,6 +24,8 @@ _REMEMBERED = 10_000
 
 _POST_ENDS_S = 5.0
 """How long a post goes on after its caller was cancelled."""
+
+_Shown = TypeVar("_Shown")
 
 Draw = Callable[[bool], Message]
 """Draws a message; the flag asks for the bare one, which Slack takes for certain."""
@@ -106,6 +109,30 @@ class Messages:
                 raise delivery_error(error, place.channel) from error
             if is_final:
                 self._remember(place)
+
+    async def redraw(
+        self, place: Place, read: Callable[[], Awaitable[_Shown]], draw: Callable[[_Shown, bool], Message]
+    ) -> None:
+        """Have a message show the newest of something that others may change and draw as well.
+
+        Whoever changed the message last has looked again afterwards. So what it shows in the end is the newest, in
+        whatever order the changes of several processes arrive.
+
+        Raises:
+            DeliveryError: it could not be changed.
+        """
+        lock = self._changing.setdefault(place, asyncio.Lock())
+        async with lock:
+            newest = await read()
+            while True:
+                shown = newest
+                try:
+                    await self._update(place, partial(draw, shown))
+                except SLACK_FAILURES as error:
+                    raise delivery_error(error, place.channel) from error
+                newest = await read()
+                if newest == shown:
+                    return
 
     async def _update(self, place: Place, draw: Draw) -> None:
         for is_bare in (False, True):

@@ -105,8 +105,12 @@ class AgentKeeper(AbstractCapability[Any]):
         return requests.build_results(approvals=approvals) if approvals else None
 
     def part_of(self, ctx: RunContext[Any], call_id: str | None) -> StepContext:
-        """The part of the step that is one tool call; the iteration tells apart ids that a provider uses again."""
-        return self._ctx.within(f"{ctx.run_step}.{call_id}")
+        """The part of the step that is one tool call; the iteration tells apart ids that a provider uses again.
+
+        What the calls of one reply ask belongs together.
+        """
+        reply = f"{self._ctx.scope}reply {ctx.run_step}"
+        return self._ctx.within(f"{ctx.run_step}.{call_id}", group=reply)
 
     def deps_of(self, part: StepContext) -> object:
         """What a tool finds in its dependencies."""
