@@ -108,6 +108,8 @@ class Surface:
     """Returns where it can ask, as far as one can tell now. A SettingsError says what to do."""
     listen: Callable[[Runner], AbstractAsyncContextManager[str]]
     """Takes answers to this runner while the block lasts; yields where, in words. A SettingsError says what to do."""
+    hear: Listener | None = None
+    """Shows people what the runs of this process are at."""
 
 
 @contextlib.asynccontextmanager
@@ -196,6 +198,7 @@ class Service:
                 temporal=settings.temporal(),
                 workflows=self.workflows,
                 handlers=[surface.handler for surface in surfaces],
+                listeners=[surface.hear for surface in surfaces if surface.hear is not None],
                 recover=self.works,
                 max_payload_bytes=settings.max_payload,
             )
@@ -228,6 +231,7 @@ async def _slack(settings: Settings, bot_token: SecretStr) -> AsyncIterator[Surf
     from handlers.slack import (  # noqa: PLC0415
         SlackApprovalHandler,
         SlackSetupError,
+        ThreadProgress,
         build_slack_app,
         open_client,
         refuse_bad_token,
@@ -260,7 +264,8 @@ async def _slack(settings: Settings, bot_token: SecretStr) -> AsyncIterator[Surf
             with _told_as_setting(SlackSetupError):
                 await refuse_bad_token(client)
 
-        yield Surface(handler=handler, place="Slack", check=check, listen=listen)
+        async with ThreadProgress(handler) as progress:
+            yield Surface(handler=handler, place="Slack", check=check, listen=listen, hear=progress.hear)
 
 
 @contextlib.asynccontextmanager

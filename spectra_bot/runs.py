@@ -158,6 +158,10 @@ class RunUpdate:
     step: str | None = None
     fraction: float | None = None
     text: str = ""
+    about: str | None = None
+    """What within the step the text is about: told first that it has begun, and then what came of it."""
+    at: datetime | None = None
+    """When, by the clock that also stamps questions."""
 
 
 Listener = Callable[[RunUpdate], None]

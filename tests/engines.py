@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from spectra_bot import IInterruptHandler, TemporalOptions, Workflow, WorkflowRunner, WorkflowRunnerBuilder
+from spectra_bot.runs import Listener
 from tests.temporal_server import TemporalServer
 
 ENGINES = ("embedded", "temporal")
@@ -21,16 +23,20 @@ def a_place_on(server: TemporalServer) -> TemporalOptions:
 
 
 def a_runner(
-    place: Place, workflows: Iterable[Workflow], handlers: Iterable[IInterruptHandler] = (), *, works: bool = True
+    place: Place,
+    workflows: Iterable[Workflow],
+    handlers: Iterable[IInterruptHandler] = (),
+    *,
+    listeners: Iterable[Listener] = (),
+    works: bool = True,
 ) -> WorkflowRunner:
     """A runner whose runs are there.
 
     Args:
         works: it carries runs on; else others must.
     """
-    if isinstance(place, TemporalOptions):
-        return WorkflowRunner(workflows=workflows, temporal=place, handlers=handlers, recover=works)
-    return WorkflowRunner(workflows=workflows, database=str(place), handlers=handlers, recover=works)
+    where: dict[str, Any] = {"temporal": place} if isinstance(place, TemporalOptions) else {"database": str(place)}
+    return WorkflowRunner(workflows=workflows, handlers=handlers, listeners=listeners, recover=works, **where)
 
 
 def built_on(builder: WorkflowRunnerBuilder, place: Place) -> WorkflowRunner:

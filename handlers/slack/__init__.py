@@ -6,6 +6,7 @@ from handlers.slack.doctor import BOT_SCOPES, Finding, check_app_token, check_sl
 from handlers.slack.errors import DeliveryError, SlackError, SlackSetupError
 from handlers.slack.handler import SlackApprovalHandler
 from handlers.slack.http_server import EVENTS_PATH, HEALTH_PATH, HttpServer, serve_http
+from handlers.slack.progress import ThreadProgress
 from handlers.slack.socket_mode import SocketListener, serve_socket
 from handlers.slack.workspace import refuse_bad_token
 
@@ -21,6 +22,7 @@ __all__ = [
     "SlackError",
     "SlackSetupError",
     "SocketListener",
+    "ThreadProgress",
     "build_slack_app",
     "check_app_token",
     "check_slack",

@@ -55,15 +55,19 @@ class AgentProgress:
                 ):
                     self._add(text)
 
-    def calls(self, tool: str, arguments: Mapping[str, Any]) -> None:
-        """A tool is called now."""
-        given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
-        self._ctx.progress(text=_cut(f"{tool}({given})"))
+    def calls(self, call: str, tool: str, arguments: Mapping[str, Any]) -> None:
+        """A tool is called now.
 
-    def came_to(self, tool: str, result: object) -> None:
+        Args:
+            call: tells this call from all others of the step.
+        """
+        given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
+        self._ctx.progress(text=_cut(f"{tool}({given})"), about=call)
+
+    def came_to(self, call: str, tool: str, result: object) -> None:
         """A tool call has ended."""
         told = result.return_value if isinstance(result, ToolReturn) else result
-        self._ctx.progress(text=_cut(f"{tool}: {_short(told)}"))
+        self._ctx.progress(text=_cut(f"{tool}: {_short(told)}"), about=call)
 
     def _add(self, text: str) -> None:
         if self._is_live:

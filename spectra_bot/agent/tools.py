@@ -44,13 +44,13 @@ class RecordedTools(WrapperToolset[Any]):
         own = replace(ctx, deps=keeper.deps_of(part))
 
         async def call() -> Any:
-            keeper.progress.calls(name, tool_args)
+            keeper.progress.calls(part.scope, name, tool_args)
             try:
                 result = await super(RecordedTools, self).call_tool(name, tool_args, own, tool)
             except (ModelRetry, ToolFailed) as told:
-                keeper.progress.came_to(name, told.message)
+                keeper.progress.came_to(part.scope, name, told.message)
                 raise
-            keeper.progress.came_to(name, result)
+            keeper.progress.came_to(part.scope, name, result)
             return result
 
         try:

@@ -44,7 +44,7 @@ class Effects(Protocol):
         """Do an effect, or join the one under way, and return its result as it is stored by then."""
         ...
 
-    def report(self, fraction: float | None, text: str) -> None:
+    def report(self, fraction: float | None, text: str, about: str | None) -> None:
         """Show progress to whoever watches; nothing is stored."""
         ...
 
@@ -215,10 +215,15 @@ class StepContext:
         """An idempotency key for another system: the same in each re-run of this visit."""
         return hashlib.sha256(f"{self.run_id}\n{self.step}\n{self.visit}\n{self.scope}{key}".encode()).hexdigest()[:32]
 
-    def progress(self, fraction: float | None = None, text: str = "") -> None:
-        """Show how far the step is (0 to 1) to whoever watches; nothing is stored."""
+    def progress(self, fraction: float | None = None, text: str = "", *, about: str | None = None) -> None:
+        """Show how far the step is (0 to 1) to whoever watches; nothing is stored.
+
+        Args:
+            about: what within the step the text is about, such as one call of a tool; it is told first that this has
+                begun, and then what came of it.
+        """
         if self.effects is not None:
-            self.effects.report(fraction, text)
+            self.effects.report(fraction, text, about)
 
     @property
     def first_open(self) -> InterruptRequest | None:

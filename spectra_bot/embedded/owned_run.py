@@ -167,11 +167,28 @@ class OwnedRun:
         await self._log.close(grace_s)
         self.tell_watchers()
 
-    def tell(self, event: str, step: str | None, fraction: float | None = None, text: str = "") -> None:
+    def tell(
+        self,
+        event: str,
+        step: str | None,
+        fraction: float | None = None,
+        text: str = "",
+        about: str | None = None,
+    ) -> None:
         """Show an update to whoever listens in this process."""
         if self.means.report is not None:
-            run_id = self.state.run_id
-            self.means.report(RunUpdate(run_id=run_id, event=event, step=step, fraction=fraction, text=text))
+            at = self.means.ownership.clock.now()
+            self.means.report(
+                RunUpdate(
+                    run_id=self.state.run_id,
+                    event=event,
+                    step=step,
+                    fraction=fraction,
+                    text=text,
+                    about=about,
+                    at=at,
+                )
+            )
 
     def tell_watchers(self) -> None:
         """Wake those who await `changed`."""
@@ -241,5 +258,5 @@ class _StepEffects:
     async def once(self, key: str, fn: Callable[[], object]) -> JsonValue:
         return await self._run.effects.once(self._step, self._visit, key, fn)
 
-    def report(self, fraction: float | None, text: str) -> None:
-        self._run.tell("StepProgress", self._step, fraction, text)
+    def report(self, fraction: float | None, text: str, about: str | None) -> None:
+        self._run.tell("StepProgress", self._step, fraction, text, about)

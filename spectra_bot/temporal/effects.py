@@ -35,7 +35,7 @@ class StepEffects:
         max_payload_bytes: int,
         keep: Callable[[e.Event], Awaitable[None]],
         is_ours: Callable[[], Awaitable[bool]],
-        report: Callable[[str, float | None, str], None],
+        report: Callable[[float | None, str, str | None], None],
     ) -> None:
         self._call = call
         self._clock = clock
@@ -67,9 +67,9 @@ class StepEffects:
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
-    def report(self, fraction: float | None, text: str) -> None:
+    def report(self, fraction: float | None, text: str, about: str | None) -> None:
         """Show progress."""
-        self._report(self._call.step, fraction, text)
+        self._report(fraction, text, about)
 
     async def ended(self) -> None:
         """Return when no effect is under way."""

@@ -96,7 +96,7 @@ class StepActivities:
                 max_payload_bytes=self._limit,
                 keep=self._keep,
                 is_ours=lambda: self._is_ours(pulse),
-                report=lambda step, fraction, text: self._tell(call, "StepProgress", step, fraction, text),
+                report=lambda *told: self._tell_progress(call, *told),
             )
             return await self._executed(call, self._execution(call).run_step(call, effects), effects)
 
@@ -184,10 +184,20 @@ class StepActivities:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, MAX_RETRY_S)
 
-    def _tell(
-        self, call: StepCall, event: str, step: str | None, fraction: float | None = None, text: str = ""
-    ) -> None:
-        self._report(RunUpdate(run_id=call.run_id, event=event, step=step, fraction=fraction, text=text))
+    def _tell(self, call: StepCall, event: str, step: str | None) -> None:
+        self._report(RunUpdate(run_id=call.run_id, event=event, step=step, at=self._clock.now()))
+
+    def _tell_progress(self, call: StepCall, fraction: float | None, text: str, about: str | None) -> None:
+        told = RunUpdate(
+            run_id=call.run_id,
+            event="StepProgress",
+            step=call.step,
+            fraction=fraction,
+            text=text,
+            about=about,
+            at=self._clock.now(),
+        )
+        self._report(told)
 
 
 async def _ended_or_cancelled(working: asyncio.Task[Any]) -> None:

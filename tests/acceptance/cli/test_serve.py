@@ -83,7 +83,9 @@ async def test_release_is_started_and_approved_in_slack_and_the_server_stops_cle
             await slack.command("/spectra", f"run release source={source} target={target}")
             (question,) = await seen(slack, lambda: posts(slack, "Release 4 files"))
             await slack.click(question, "Approve")
-            await seen(slack, lambda: slack.thread("C1", question.ts))
+            await seen(
+                slack, lambda: [said for said in slack.thread("C1", question.ts) if "*release* is done" in said.text]
+            )
 
             assert (target / "site/spring.html").is_file()
             assert await serving.stop(number) == 0
@@ -105,7 +107,9 @@ async def test_question_of_run_is_answered_through_a_server_on_the_same_file(pro
             slack.app_url = (await serving.says(r"Listening: (http://\S+)"))[1]
 
             await slack.click(question, "Approve")
-            await seen(slack, lambda: slack.thread("C1", question.ts))
+            await seen(
+                slack, lambda: [said for said in slack.thread("C1", question.ts) if "*release* is done" in said.text]
+            )
 
             assert (target / "site/spring.html").is_file()
             assert await serving.stop(signal.SIGTERM) == 0

@@ -62,3 +62,20 @@ async def test_what_a_tool_tells_the_model_is_shown_as_its_outcome() -> None:
 
 def test_text_is_shown_at_most_once_a_second() -> None:
     assert progress.EVERY_S == 1.0
+
+
+async def test_what_came_of_a_call_is_told_of_the_same_call() -> None:
+    told: dict[str | None, list[str]] = {}
+
+    def listen(update: RunUpdate) -> None:
+        if update.text:
+            told.setdefault(update.about, []).append(update.text)
+
+    script = Script([call("look", "a", what="x"), call("look", "b", what="y")], "It is done.")
+    async with WorkflowRunner(
+        workflows=[workflow_of(agent_of(script, look))], database=":memory:", listeners=[listen]
+    ) as runner:
+        await runner.run("agent")
+
+    assert told.pop(None) == ["Because.", "It is done."]
+    assert sorted(told.values()) == [["look(what=x)", 'look: {"seen":"x"}'], ["look(what=y)", 'look: {"seen":"y"}']]

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
-from handlers.slack import SlackApprovalHandler, build_slack_app, open_client, serve_http, serve_socket
+from handlers.slack import (
+    SlackApprovalHandler,
+    ThreadProgress,
+    build_slack_app,
+    open_client,
+    serve_http,
+    serve_socket,
+)
 from spectra_bot import InterruptRequest, RunResult, Workflow, WorkflowRunner
 from spectra_bot.testing import Ack, FakeSlack, Message, OpenView
 from tests.engines import Place, a_runner
@@ -108,6 +115,7 @@ async def a_bot(
     default_channel: str | None = None,
     allow_other_workspaces: bool = False,
     works: bool = True,
+    progress: Callable[[SlackApprovalHandler], ThreadProgress] = ThreadProgress,
 ) -> AsyncIterator[Bot]:
     """A bot whose runs are there, until the block ends; with a Slack of its own if none is given."""
     async with AsyncExitStack() as stack:
@@ -115,7 +123,10 @@ async def a_bot(
             slack = await stack.enter_async_context(FakeSlack(mode=mode))
         client = await stack.enter_async_context(open_client(slack.bot_token, base_url=slack.base_url, sleep=no_pause))
         handler = SlackApprovalHandler(client, default_channel=default_channel)
-        runner = await stack.enter_async_context(a_runner(place, workflows, [handler], works=works))
+        shown = await stack.enter_async_context(progress(handler))
+        runner = await stack.enter_async_context(
+            a_runner(place, workflows, [handler], listeners=[shown.hear], works=works)
+        )
         app = build_slack_app(
             runner,
             handler,

@@ -79,5 +79,5 @@ class Visit:
         self.results[key] = to_json_value(await value if isinstance(value, Awaitable) else value, key)
         return self.results[key]
 
-    def report(self, fraction: float | None, text: str) -> None:
+    def report(self, fraction: float | None, text: str, about: str | None) -> None:
         self.results["progress"] = [fraction, text]
