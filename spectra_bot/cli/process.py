@@ -27,14 +27,15 @@ def run() -> None:
 
 
 def end_within(seconds: float) -> None:
-    """End this process after some time, unless it has ended by then: what is left of its work is others' to take over.
+    """End this process with 0 after some time, unless it has ended by then: it was told to stop, and nothing is lost.
 
-    Temporal's SDK (1.35) was seen to wait for ever for calls that a server never answered, because it was away itself.
+    What is left of its work is others' to take over. Temporal's SDK (1.35) was seen to wait for minutes for calls that
+    a server never answered, because it was away itself.
     """
 
     def end() -> None:
         logger.warning("process did not stop in time, and is ended")
-        _end_at_once(1)
+        _end_at_once(0)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
