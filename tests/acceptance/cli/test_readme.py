@@ -30,6 +30,7 @@ from spectra_bot.agent import AgentLimits
 from spectra_bot.agent.progress import EVERY_S
 from spectra_bot.cli import main
 from spectra_bot.cli.exit_codes import ExitCode
+from spectra_bot.cli.process import STOP_S
 from spectra_bot.demo.patches import KEPT
 from spectra_bot.demo.triage import TriageInputs
 from spectra_bot.embedded import LEASE_S
@@ -281,4 +282,5 @@ def test_what_differs_on_temporal_is_as_in_the_code() -> None:
     assert f"Whatever is above {INLINE_BYTES // 1024} KiB" in said
     assert f"{len(ATTRIBUTES)} search" in said.replace("four", "4")
     assert beat_s(LEASE_S) == 1.0
+    assert f"ends after {STOP_S:.0f} seconds at the latest" in said
     assert (RECENT, "killed after two minutes" in " ".join(said.split())) == (timedelta(minutes=2), True)
