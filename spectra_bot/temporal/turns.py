@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation, WorkflowActivationJob
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 from temporalio.workflow import Info
 
+_PREPARE = ("notify_has_patch", "update_random_seed")
+_ALONE = ("query_workflow", "remove_from_cache")
 _ENDINGS = ("complete_workflow_execution", "fail_workflow_execution", "continue_as_new_workflow_execution")
 
 
@@ -21,31 +24,30 @@ class TurnRunner(UnsandboxedWorkflowRunner):
 
 
 class _Turns(WorkflowInstance):
-    """Tells a run first what has happened, and then what people want of it.
+    """Tells a run first what has happened, one thing after the other, and then what people want of it.
 
     When a query finds a worker before a run's next turn does, as after the death of another worker, the SDK (1.35)
-    tells the run at once what has happened since its last turn, and the Updates of the turn later. In a replay it has
-    all of them at the same time, and would tell the Updates first: the run would do something else, and no worker could
-    go on with it.
+    tells the run at once what has happened since its last turn, each query some more, and the Updates of the turn
+    later. In a replay it has all of them at the same time, and would tell the Updates first, and the rest at once: the
+    run would do something else, and no worker could go on with it. It tells signals before the ends of activities then,
+    which is left as it is: mostly a run does the same in either order.
     """
 
     def __init__(self, instance: WorkflowInstance) -> None:
         self._instance = instance
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        updates = [job for job in act.jobs if job.HasField("do_update")]
-        others = [job for job in act.jobs if not job.HasField("do_update")]
-        if not updates or not others:
-            return self._instance.activate(act)
-        done = self._instance.activate(_with(act, others))
-        if done.HasField("failed") or any(c.WhichOneof("variant") in _ENDINGS for c in done.successful.commands):
-            return done  # it takes no Update any more: whoever gave it is told how the run ended
-        then = self._instance.activate(_with(act, updates))
-        if not then.HasField("failed"):
-            commands = list(then.successful.commands)
-            del then.successful.commands[:]
-            then.successful.commands.extend([*done.successful.commands, *commands])
-        return then
+        turns = list(_one_by_one(act))
+        done = self._instance.activate(turns[0])
+        for turn in turns[1:]:
+            if done.HasField("failed") or any(c.WhichOneof("variant") in _ENDINGS for c in done.successful.commands):
+                return done  # it takes nothing any more: whoever gave it an Update is told how the run ended
+            then = self._instance.activate(turn)
+            if then.HasField("failed"):
+                return then
+            done.successful.commands.extend(then.successful.commands)
+            done.successful.used_internal_flags.extend(then.successful.used_internal_flags)
+        return done
 
     def get_serialization_context(self, command_info: Any) -> Any:
         return self._instance.get_serialization_context(command_info)
@@ -60,7 +62,24 @@ class _Turns(WorkflowInstance):
         return self._instance.get_info()
 
 
-def _with(act: WorkflowActivation, jobs: list[Any]) -> WorkflowActivation:
+def _one_by_one(act: WorkflowActivation) -> Iterator[WorkflowActivation]:
+    """What has happened, each by itself, and then what people want. What only prepares stands with what follows it."""
+    events = [job for job in act.jobs if not job.HasField("do_update")]
+    updates = [job for job in act.jobs if job.HasField("do_update")]
+    if any(job.WhichOneof("variant") in _ALONE for job in act.jobs) or not act.jobs:
+        yield act
+        return
+    prepared: list[WorkflowActivationJob] = []
+    for job in [*events, *updates]:
+        prepared.append(job)
+        if job.WhichOneof("variant") not in _PREPARE:
+            yield _with(act, prepared)
+            prepared = []
+    if prepared:
+        yield _with(act, prepared)
+
+
+def _with(act: WorkflowActivation, jobs: list[WorkflowActivationJob]) -> WorkflowActivation:
     part = WorkflowActivation()
     part.CopyFrom(act)
     del part.jobs[:]
