@@ -35,18 +35,24 @@ class _Turns(WorkflowInstance):
 
     def __init__(self, instance: WorkflowInstance) -> None:
         self._instance = instance
+        self._has_ended = False
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        if self._has_ended and not any(job.WhichOneof("variant") in _ALONE for job in act.jobs):
+            done = WorkflowActivationCompletion()
+            done.successful.SetInParent()
+            return done  # it takes nothing any more: whoever gave it an Update is told so, and may give it again
         turns = list(_one_by_one(act))
         done = self._instance.activate(turns[0])
         for turn in turns[1:]:
-            if done.HasField("failed") or any(c.WhichOneof("variant") in _ENDINGS for c in done.successful.commands):
-                return done  # it takes nothing any more: whoever gave it an Update is told how the run ended
+            if done.HasField("failed") or _ends(done):
+                break
             then = self._instance.activate(turn)
             if then.HasField("failed"):
                 return then
             done.successful.commands.extend(then.successful.commands)
             done.successful.used_internal_flags.extend(then.successful.used_internal_flags)
+        self._has_ended = self._has_ended or _ends(done)
         return done
 
     def get_serialization_context(self, command_info: Any) -> Any:
@@ -60,6 +66,10 @@ class _Turns(WorkflowInstance):
 
     def get_info(self) -> Info:
         return self._instance.get_info()
+
+
+def _ends(done: WorkflowActivationCompletion) -> bool:
+    return any(command.WhichOneof("variant") in _ENDINGS for command in done.successful.commands)
 
 
 def _one_by_one(act: WorkflowActivation) -> Iterator[WorkflowActivation]:
