@@ -20,6 +20,7 @@ FOUND = Found(
     evidence=GOOD,
     outages=[],
     executions=Counter({"r-1": 1}),
+    turns_again=[],
     ends_told=[[message("2", at=110.0)]],
     waited=[("r-1", "completed")],
     may_look=False,

@@ -1,4 +1,4 @@
-"""Carries a kept history out again with today's code, as a worker does that takes a run over."""
+"""Carries a history out again with today's code, as a worker does that takes a run over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.worker import WORKFLOW_RUNNER
 
 
-async def replay(name: str, text: str, *, run: type[SpectraRun] = SpectraRun) -> None:
+async def replay(history: WorkflowHistory, *, run: type[SpectraRun] = SpectraRun) -> None:
     """Return if today's workflow gives the commands that the history shows.
 
     Raises:
@@ -20,4 +20,4 @@ async def replay(name: str, text: str, *, run: type[SpectraRun] = SpectraRun) ->
     replayer = Replayer(
         workflows=[run, SpectraReconciler], workflow_runner=WORKFLOW_RUNNER, data_converter=data_converter(None)
     )
-    await replayer.replay_workflow(WorkflowHistory.from_json(name, text))
+    await replayer.replay_workflow(history)

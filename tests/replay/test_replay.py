@@ -14,6 +14,7 @@ from google.protobuf.json_format import ParseDict
 from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.client import WorkflowHistory
 
 from spectra_bot.machine import Command, RunState, todo
 from spectra_bot.machine.events import Event
@@ -36,7 +37,7 @@ ANYBODYS = re.compile(rb"/(?:home|root|tmp|Users|var|opt|usr|srv|work)/|\w+@\w+"
 
 @pytest.mark.parametrize(("name", "text"), KEPT)
 async def test_history_replays(name: str, text: str) -> None:
-    await replay(name, text)
+    await replay(WorkflowHistory.from_json(name, text))
 
 
 def test_present_version_has_a_history_of_each_scenario() -> None:
@@ -139,7 +140,7 @@ class RunWithAnotherTimer(SpectraRun):
 
 async def test_added_timer_is_found() -> None:
     with pytest.raises(workflow.NondeterminismError):
-        await replay("answered-1", PRESENT["answered-1"], run=RunWithAnotherTimer)
+        await replay(WorkflowHistory.from_json("answered-1", PRESENT["answered-1"]), run=RunWithAnotherTimer)
 
 
 async def test_other_order_of_steps_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +150,7 @@ async def test_other_order_of_steps_is_found(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("spectra_bot.temporal.commands.todo", reversed_todo)
 
     with pytest.raises(workflow.NondeterminismError):
-        await replay("together-1", PRESENT["together-1"])
+        await replay(WorkflowHistory.from_json("together-1", PRESENT["together-1"]))
 
 
 async def test_event_that_is_no_longer_known_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,4 +162,4 @@ async def test_event_that_is_no_longer_known_is_found(monkeypatch: pytest.Monkey
     monkeypatch.setattr("spectra_bot.temporal.commands.event_of", forgetful)
 
     with pytest.raises(RuntimeError, match="InterruptRaised is not known"):
-        await replay("answered-1", PRESENT["answered-1"])
+        await replay(WorkflowHistory.from_json("answered-1", PRESENT["answered-1"]))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.workflow import NondeterminismError
 
 from spectra_bot import StoreError, TemporalOptions, WorkflowRunner
 from spectra_bot.embedded.ownership import LEASE_S
@@ -19,6 +20,7 @@ from spectra_bot.testing import FakeSlack, Message
 from tests.chaos.killing.bots import Strike
 from tests.chaos.killing.crowd import CHANNEL, Click
 from tests.chaos.killing.evidence import Evidence, Place, read_journal
+from tests.replay.replaying import replay
 
 STORED_WITHIN_S = 10.0
 """As long as a call may take: the server has the same two cores as the bots."""
@@ -45,6 +47,8 @@ class Found:
     outages: Sequence[Outage]
     executions: Counter[str]
     """In how many histories each run stands."""
+    turns_again: Sequence[str]
+    """Turns that failed by a fault of ours, or of the SDK, and were done again."""
     ends_told: Sequence[Sequence[Message]]
     """What was posted in each thread: how a run ended."""
     waited: Sequence[tuple[str, str]]
@@ -62,15 +66,15 @@ async def collect(
     started: Sequence[str],
     strikes: Sequence[Strike],
     logs: Sequence[Path],
-) -> tuple[Evidence, Counter[str]]:
-    """Read everything, when no bot is left; and tell in how many histories each run stands."""
+) -> tuple[Evidence, Counter[str], Sequence[str]]:
+    """Read everything, when no bot is left; and tell in how many histories each run stands, and what turns failed."""
     client = await Client.connect(options.address)
     executions = [one async for one in client.list_workflows("WorkflowType = 'SpectraRun'")]
     is_open = {one.id for one in executions if one.status is WorkflowExecutionStatus.RUNNING}
     count = Counter(one.id for one in executions)
     told = [await _told_by_temporal(client, one) for one in executions]
-    broken = [line for lines, _ in told for line in lines]
-    silent = [strike for _, strikes_of_one in told for strike in strikes_of_one]
+    broken = [line for one in told for line in one.broken]
+    silent = [strike for one in told for strike in one.silent]
     decisions: Counter[str] = Counter()
     stored: dict[Place, list[str]] = defaultdict(list)
     details: list[RunDetails] = []
@@ -106,24 +110,38 @@ async def collect(
         stored_within_s=STORED_WITHIN_S,
         errors=[line for log in logs for line in log.read_text().splitlines() if " ERROR " in line],
     )
-    return evidence, count
+    return evidence, count, [line for one in told for line in one.turns_again]
 
 
-async def _told_by_temporal(client: Client, execution: WorkflowExecution) -> tuple[list[str], list[Strike]]:
-    """The turns of a run that failed by a fault of ours, and the workers that were too silent for it, struck or not."""
-    run = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-    broken: list[str] = []
-    silent: list[Strike] = []
+@dataclass(slots=True)
+class _Told:
+    """What Temporal's history of one execution of a run tells."""
+
+    broken: list[str] = field(default_factory=list)
+    """Why no worker could go on with it."""
+    turns_again: list[str] = field(default_factory=list)
+    """Turns that failed by a fault of ours, or of the SDK, and were done again by a worker with an empty memory."""
+    silent: list[Strike] = field(default_factory=list)
+    """The workers that were too silent for it, struck or not."""
+
+
+async def _told_by_temporal(client: Client, execution: WorkflowExecution) -> _Told:
+    history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+    told = _Told()
     started_by: dict[int, str] = {}
-    async for event in run.fetch_history_events():
+    for event in history.events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             failed = event.workflow_task_failed_event_attributes
             if failed.cause in BROKEN_TASKS:
-                broken.append(f"{execution.id}: {failed.failure.message}")
+                told.turns_again.append(f"{execution.id}: {failed.failure.message}")
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
             started_by[event.event_id] = event.activity_task_started_event_attributes.identity
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
             pid = started_by[event.activity_task_timed_out_event_attributes.started_event_id].partition("@")[0]
             until = event.event_time.ToDatetime(tzinfo=UTC).timestamp()
-            silent.append(Strike(signal=signal.SIGSTOP, pid=int(pid), at=until - LEASE_S, until=until))
-    return broken, silent
+            told.silent.append(Strike(signal=signal.SIGSTOP, pid=int(pid), at=until - LEASE_S, until=until))
+    try:
+        await replay(history)
+    except (NondeterminismError, RuntimeError) as error:
+        told.broken.append(f"{execution.id} could not go on: {error}")
+    return told

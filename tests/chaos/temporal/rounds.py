@@ -28,6 +28,7 @@ class Report:
     rounds: int = 0
     counted: Counter[str] = field(default_factory=Counter)
     took_s: dict[str, list[float]] = field(default_factory=dict)
+    turns_again: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -40,6 +41,7 @@ class Report:
             if took
         ]
         lines.append(f"{'promises broken':50} {len(self.problems):8}")
+        lines += [f"turn done again: {line[:400]}" for line in self.turns_again]
         return [*lines, *(f"BROKEN: {problem}" for problem in self.problems)]
 
     def timed(self, name: str, took_s: Sequence[float]) -> None:
@@ -72,5 +74,6 @@ async def carry_out(sessions: Sequence[Sequence[str]], seed: str, folder: Path) 
         report.timed("a decision was stored after the server was back", decided_again_s(found))
         report.timed("a bot ended that was told to stop", session.stopped_s)
         report.timed("every run ended after the last strike", [drained_s])
+        report.turns_again += found.turns_again
         report.problems += [f"{problem} [{place}]" for problem in [*problems(found), *session.problems]]
     return report

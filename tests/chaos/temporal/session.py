@@ -202,7 +202,7 @@ class Session:
         return [run_id for run_id, waiting in self._waiting.items() if not waiting.done()]
 
     async def _found(self, waited: Sequence[tuple[str, str]]) -> Found:
-        evidence, executions = await collect(
+        evidence, executions, turns_again = await collect(
             self._options,
             self._journal,
             slack=self._slack,
@@ -215,6 +215,7 @@ class Session:
             evidence=evidence,
             outages=self._outages,
             executions=executions,
+            turns_again=turns_again,
             ends_told=[self._slack.thread(CHANNEL, message.ts) for message in evidence.messages],
             waited=waited,
             may_look=self._may_look,

@@ -37,6 +37,7 @@ def figures(found: Found) -> Counter[str]:
     counted["messages left as they were before the end"] = len(_left_at_work(found.evidence))
     counted["waits that told the end"] = len(found.waited)
     counted["runs in more than one history"] = sum(count > 1 for count in found.executions.values())
+    counted["turns that failed and were done again"] = len(found.turns_again)
     counted["ends told"] = sum(bool(posts) for posts in found.ends_told)
     counted["ends told twice"] = sum(len(posts) > 1 for posts in found.ends_told)
     return counted
