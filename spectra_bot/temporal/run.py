@@ -37,16 +37,8 @@ RUN_FAILED = "RunFailed"
 """The type of the error with which a failed run ends, so that it can be started again under its id."""
 
 
-SHORTEST_S = 0.001
-"""The shortest timer: what would be no pause is one too, so that each replay sets the same timers."""
-
-
 class TemporalTimes:
-    """Time as Temporal tells it. A `Clock`, as far as the judge needs one.
-
-    It may lag: a query that finds a worker before a run's next turn does has the SDK (1.35) tell the run what has
-    happened at the time of its last turn; a replay has the next turn's. Which timers a run sets must not hang on it.
-    """
+    """Time as Temporal tells it: the same in each replay. A `Clock`, as far as the judge needs one."""
 
     def now(self) -> datetime:
         return workflow.now()
@@ -55,7 +47,8 @@ class TemporalTimes:
         return workflow.time()
 
     async def sleep(self, seconds: float) -> None:
-        await workflow.sleep(max(seconds, SHORTEST_S))
+        if seconds > 0:
+            await workflow.sleep(seconds)
 
 
 @workflow.defn(name=SPECTRA_RUN)

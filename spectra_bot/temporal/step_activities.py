@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -159,7 +159,7 @@ class StepActivities:
             try:
                 executes: bool = await run.query("executes", info.activity_id, rpc_timeout=timedelta(seconds=CALL_S))
                 return executes
-            except RPCError:
+            except (RPCError, WorkflowQueryFailedError):
                 logger.warning("run could not be asked", extra={"run_id": info.workflow_id}, exc_info=True)
                 await asyncio.sleep(FIRST_RETRY_S)
         return False

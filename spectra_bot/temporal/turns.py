@@ -1,18 +1,17 @@
-"""The order in which a run hears, in one turn, of what has happened."""
+"""What a run hears, and when: only what its turn has, and in a replay the same at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation, WorkflowActivationJob
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 from temporalio.workflow import Info
 
-_PREPARE = ("notify_has_patch", "update_random_seed")
-_ALONE = ("query_workflow", "remove_from_cache")
-_ENDINGS = ("complete_workflow_execution", "fail_workflow_execution", "continue_as_new_workflow_execution")
+TURN_IS_DUE = "the run's next turn is due, and until then nobody can say how it stands; ask again in a moment"
+"""How a query fails that came before a turn."""
+_NO_TURN = ("query_workflow", "remove_from_cache")
 
 
 class TurnRunner(UnsandboxedWorkflowRunner):
@@ -24,36 +23,29 @@ class TurnRunner(UnsandboxedWorkflowRunner):
 
 
 class _Turns(WorkflowInstance):
-    """Tells a run first what has happened, one thing after the other, and then what people want of it.
+    """Refuses to tell a run what has happened before the turn is there that tells it in a replay.
 
-    When a query finds a worker before a run's next turn does, as after the death of another worker, the SDK (1.35)
-    tells the run at once what has happened since its last turn, each query some more, and the Updates of the turn
-    later. In a replay it has all of them at the same time, and would tell the Updates first, and the rest at once: the
-    run would do something else, and no worker could go on with it. It tells signals before the ends of activities then,
-    which is left as it is: mostly a run does the same in either order.
+    While a dead worker still holds a run's next turn, a query may find another worker first. The SDK (1.35) then tells
+    the run at once what has happened since its last turn, at that turn's time, each query some more, and the turn's
+    Updates later; a replay tells all of it together, in another order, at the turn's time. The run would do something
+    else then, and no worker could go on with it. So the query fails instead, and the worker drops the run from its
+    memory: whoever asks next, or takes the turn, begins with the history.
     """
 
     def __init__(self, instance: WorkflowInstance) -> None:
         self._instance = instance
-        self._has_ended = False
+        self._turn: tuple[int, int] | None = None
+        """When its last turn began, in nanoseconds, and how long its history was by then."""
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        if self._has_ended and not any(job.WhichOneof("variant") in _ALONE for job in act.jobs):
-            done = WorkflowActivationCompletion()
-            done.successful.SetInParent()
-            return done  # it takes nothing any more: whoever gave it an Update is told so, and may give it again
-        turns = list(_one_by_one(act))
-        done = self._instance.activate(turns[0])
-        for turn in turns[1:]:
-            if done.HasField("failed") or _ends(done):
-                break
-            then = self._instance.activate(turn)
-            if then.HasField("failed"):
-                return then
-            done.successful.commands.extend(then.successful.commands)
-            done.successful.used_internal_flags.extend(then.successful.used_internal_flags)
-        self._has_ended = self._has_ended or _ends(done)
-        return done
+        if any(job.WhichOneof("variant") not in _NO_TURN for job in act.jobs):
+            turn = (act.timestamp.ToNanoseconds(), act.history_length)
+            if not act.is_replaying and self._turn is not None and _is_early(turn, self._turn):
+                refused = WorkflowActivationCompletion()
+                refused.failed.failure.message = TURN_IS_DUE
+                return refused
+            self._turn = turn
+        return self._instance.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> Any:
         return self._instance.get_serialization_context(command_info)
@@ -68,30 +60,6 @@ class _Turns(WorkflowInstance):
         return self._instance.get_info()
 
 
-def _ends(done: WorkflowActivationCompletion) -> bool:
-    return any(command.WhichOneof("variant") in _ENDINGS for command in done.successful.commands)
-
-
-def _one_by_one(act: WorkflowActivation) -> Iterator[WorkflowActivation]:
-    """What has happened, each by itself, and then what people want. What only prepares stands with what follows it."""
-    events = [job for job in act.jobs if not job.HasField("do_update")]
-    updates = [job for job in act.jobs if job.HasField("do_update")]
-    if any(job.WhichOneof("variant") in _ALONE for job in act.jobs) or not act.jobs:
-        yield act
-        return
-    prepared: list[WorkflowActivationJob] = []
-    for job in [*events, *updates]:
-        prepared.append(job)
-        if job.WhichOneof("variant") not in _PREPARE:
-            yield _with(act, prepared)
-            prepared = []
-    if prepared:
-        yield _with(act, prepared)
-
-
-def _with(act: WorkflowActivation, jobs: list[WorkflowActivationJob]) -> WorkflowActivation:
-    part = WorkflowActivation()
-    part.CopyFrom(act)
-    del part.jobs[:]
-    part.jobs.extend(jobs)
-    return part
+def _is_early(told: tuple[int, int], last: tuple[int, int]) -> bool:
+    """The history has grown, and no turn has begun: each begins at a time of its own."""
+    return told[0] == last[0] and told[1] > last[1]
