@@ -12,6 +12,7 @@ import pytest
 
 from spectra_bot.demo.sample import PRICES, make_failing_sample
 from tests.acceptance.cli.program import Program, commands_in
+from tests.acceptance.cli.terminal import Pseudo
 
 WORKFLOW = ("--workflows", "spectra_bot.demo.triage")
 
@@ -26,6 +27,14 @@ def program(tmp_path: Path) -> Program:
 def prices_of(program: Program) -> str:
     (place,) = (program.folder / "temporary").iterdir()
     return (place / "shop/prices.py").read_text()
+
+
+def decide(terminal: Pseudo, option: str, *, note: str = "") -> None:
+    """Answer the question that is asked next."""
+    terminal.expect("Your decision")
+    terminal.type(f"{option}\n")
+    terminal.expect("Note (optional)")
+    terminal.type(f"{note}\n")
 
 
 def test_approved_patch_mends_the_sample(program: Program) -> None:
@@ -65,15 +74,9 @@ def test_without_a_terminal_it_prints_commands_that_answer_from_anywhere(program
 
 def test_person_at_a_terminal_rejects_and_then_applies(program: Program) -> None:
     with program.on_terminal("demo", "--agent") as terminal:
-        terminal.expect("Your decision")
-        terminal.type("reject\n")
-        terminal.expect("Note (optional)")
-        terminal.type("in another way\n")
+        decide(terminal, "reject", note="in another way")
         terminal.expect("The same in another way")
-        terminal.expect("Your decision")
-        terminal.type("apply\n")
-        terminal.expect("Note (optional)")
-        terminal.type("\n")
+        decide(terminal, "apply")
         terminal.expect("Fixed: 3 passed")
 
         assert terminal.wait() == 0
@@ -89,10 +92,7 @@ def test_person_at_a_terminal_edits_the_patch_in_their_editor(program: Program) 
         terminal.expect("Note (optional)")
         terminal.type("\n")
         terminal.expect("Apply this patch, as edited?")
-        terminal.expect("Your decision")
-        terminal.type("apply\n")
-        terminal.expect("Note (optional)")
-        terminal.type("\n")
+        decide(terminal, "apply")
         terminal.expect("Fixed: 3 passed")
 
         assert terminal.wait() == 0

@@ -13,6 +13,7 @@ from temporalio.workflow import _Definition
 from spectra_bot import (
     AlreadyAnsweredError,
     HumanGateStep,
+    InterruptRequest,
     InterruptResponse,
     NotRecordedError,
     RunStatus,
@@ -77,20 +78,33 @@ async def test_of_eight_answers_at_once_one_is_stored_and_seven_leave_no_trace(
     assert events["WORKFLOW_EXECUTION_UPDATE_ACCEPTED"] == events["WORKFLOW_EXECUTION_UPDATE_COMPLETED"] == 1
 
 
+async def unanswered(options: TemporalOptions) -> InterruptRequest:
+    """A question whose workers are gone."""
+    async with WorkflowRunner(workflows=[asking()], temporal=options) as bot:
+        asked = await bot.run("asking", run_id=options.task_queue)
+    [request] = asked.pending
+    return request
+
+
+async def give_up(
+    caller: WorkflowRunner, request: InterruptRequest, answer: InterruptResponse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give an answer that nobody takes in time."""
+    with monkeypatch.context() as patched:
+        patched.setattr("spectra_bot.temporal.calls.CALL_S", SHORT_S)
+        with pytest.raises(NotRecordedError):
+            await caller.answer(request.id, answer)
+
+
 async def test_answer_that_no_worker_took_is_nowhere_and_the_same_again_counts_once(
     temporal: TemporalServer, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = TemporalOptions(address=temporal.address, task_queue=task_queue)
-    async with WorkflowRunner(workflows=[asking()], temporal=options) as bot:
-        asked = await bot.run("asking", run_id=task_queue)
-    [request] = asked.pending
+    request = await unanswered(options)
     answer = request.answer("approve", responder="slack:T1/U1")
 
     async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(temporal=options, recover=False) as caller:
-        with monkeypatch.context() as patched:
-            patched.setattr("spectra_bot.temporal.calls.CALL_S", SHORT_S)
-            with pytest.raises(NotRecordedError):
-                await caller.answer(request.id, answer)
+        await give_up(caller, request, answer, monkeypatch)
         before = await events_of(temporal, task_queue)
         async with WorkflowRunner(workflows=[asking()], temporal=options) as bot:
             first = await caller.answer(request.id, answer)
@@ -108,16 +122,11 @@ async def test_others_answer_to_a_question_whose_first_giver_gave_up_is_told_the
 ) -> None:
     """The server delivers what its client has given up, and the same call again may meet it there."""
     options = TemporalOptions(address=temporal.address, task_queue=task_queue)
-    async with WorkflowRunner(workflows=[asking()], temporal=options) as bot:
-        asked = await bot.run("asking", run_id=task_queue)
-    [request] = asked.pending
+    request = await unanswered(options)
     answer = request.answer("approve", responder="slack:T1/U1")
 
     async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(temporal=options, recover=False) as caller:
-        with monkeypatch.context() as patched:
-            patched.setattr("spectra_bot.temporal.calls.CALL_S", SHORT_S)
-            with pytest.raises(NotRecordedError):
-                await caller.answer(request.id, answer)
+        await give_up(caller, request, answer, monkeypatch)
         duplicates = [asyncio.create_task(caller.answer(request.id, answer)) for _ in range(3)]
         async with WorkflowRunner(workflows=[asking()], temporal=options) as bot:
             views = await asyncio.gather(*duplicates)
