@@ -44,12 +44,13 @@ class Session:
         Args:
             begin: starts or steers a run and returns its id.
             creates: a database that is not there yet is made.
-            asks: ask in the terminal, where there is one.
+            asks: ask in the terminal, where there is one and the runs are on this machine.
         """
         console = stderr()
         progress, follower = Progress(console), Follower()
         prompt = None
-        if asks and has_terminal():
+        # On Temporal handlers are at work where the workers are, and none of those sits at this terminal.
+        if asks and has_terminal() and self.call.settings.engine == "embedded":
             terminal = app.Terminal(
                 console=console,
                 on_left=follower.left,

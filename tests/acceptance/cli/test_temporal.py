@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from spectra_bot.cli import main
 from spectra_bot.demo.sample import make_sample
 from spectra_bot.testing import FakeSlack
-from tests.acceptance.cli.program import Program
+from tests.acceptance.cli.program import Program, commands_in
 from tests.acceptance.cli.test_serve import Serving, posts, seen, settings
 
 
@@ -65,6 +65,24 @@ async def test_run_that_one_command_started_is_listed_answered_and_shown_by_othe
             assert "Warning" not in started.err + answered.err
         finally:
             serving.kill()
+
+
+def test_question_of_a_run_that_was_started_at_a_terminal_is_shown_with_the_commands_that_answer_it(
+    program: Program,
+) -> None:
+    program.env["SPECTRA_WORKFLOWS"] = "spectra_bot.demo.release"
+    source, target = make_sample(program.folder)
+    working = Serving(program, command="worker")
+    try:
+        with program.on_terminal("run", "release", f"source={source}", f"target={target}") as terminal:
+            terminal.expect("Release 4 files")
+            terminal.expect("To answer the question of step approve, run one of:")
+            code = terminal.wait()
+    finally:
+        working.kill()
+
+    assert code == 3
+    assert len(commands_in(terminal.shown)) == 3
 
 
 def test_change_that_nobody_works_on_is_told_so_and_is_a_problem_from_then_on(program: Program) -> None:
