@@ -16,7 +16,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from spectra_bot.errors import SpectraError
 from spectra_bot.forms import problems
@@ -249,9 +249,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def unknown_names(cls) -> list[str]:
-        """The SPECTRA_ variables of the environment that no setting reads."""
+        """The SPECTRA_ variables of the environment and of the `.env` file that no setting reads."""
         known = {_variable(name) for name in cls.model_fields}
-        return sorted(name for name in os.environ if name.startswith("SPECTRA_") and name not in known)
+        written = {name.upper() for name in DotEnvSettingsSource(cls).env_vars}
+        return sorted(name for name in {*os.environ, *written} if name.startswith("SPECTRA_") and name not in known)
 
     @classmethod
     def table(cls) -> list[tuple[str, str]]:

@@ -109,6 +109,12 @@ def test_unknown_variables_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.unknown_names() == ["SPECTRA_WORKFLOW"]
 
 
+def test_unknown_variables_of_the_dotenv_file_are_found_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SPECTRA_CHANEL=C1\nspectra_port=4000\nOTHER_PROGRAM=1\n")
+
+    assert Settings.unknown_names() == ["SPECTRA_CHANEL"]
+
+
 @pytest.mark.parametrize(("text", "size"), [("4096", 4096), ("16MiB", 16 * 2**20), ("2 kB", 2000)])
 def test_payload_limit_takes_bytes_and_units(text: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRA_MAX_PAYLOAD", text)
