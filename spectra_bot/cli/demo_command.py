@@ -13,6 +13,7 @@ from spectra_bot.cli.logs import log_to_stderr
 from spectra_bot.cli.options import Call, with_call
 from spectra_bot.cli.outcome import end_with
 from spectra_bot.cli.output import stderr, stdout
+from spectra_bot.cli.runners import refuse_temporal
 from spectra_bot.demo.folders import contents
 from spectra_bot.demo.release import release
 from spectra_bot.demo.sample import make_sample
@@ -48,6 +49,7 @@ def demo(
         raise click.UsageError("--source and --target are not for --agent, which takes one --folder")
     if folder is not None and not agent:
         raise click.UsageError("--folder goes with --agent; without it there are --source and --target")
+    refuse_temporal(call.settings, "and a demo makes one of its own: unset SPECTRA_ENGINE for it")
     log_to_stderr("WARNING")
     end_with(triage_demo(call, folder, answer) if agent else _release_demo(call, source, target, answer))
 

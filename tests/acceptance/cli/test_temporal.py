@@ -114,6 +114,13 @@ def test_command_for_database_files_says_that_there_is_none(program: Program) ->
     assert "runs are in Temporal" in refused.err
 
 
+def test_demo_says_that_its_database_is_a_file(program: Program) -> None:
+    refused = program("demo", "--answer", "approve")
+
+    assert refused.code == 2
+    assert "unset SPECTRA_ENGINE for it" in refused.err
+
+
 def test_server_that_is_not_there_is_named(program: Program) -> None:
     program.env["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
 
