@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 import spectra_bot
 from spectra_bot import app
-from spectra_bot.errors import DefinitionError, PlaceError, SpectraError
+from spectra_bot.errors import SpectraError
 from spectra_bot.loading import load_workflows
 from spectra_bot.runs import RunStatus
 from spectra_bot.settings import Settings
@@ -127,8 +127,7 @@ async def _runs(settings: Settings) -> list[Finding]:
             idle = await runner.why_idle()
             left_out = await runner.why_left_out() if settings.temporal_build_id is not None else None
     except SpectraError as error:
-        advice = "" if isinstance(error, DefinitionError | PlaceError) else "; see TEMPORAL_ADDRESS and its neighbours"
-        return [_problem("temporal", f"{error}{advice}")]
+        return [_problem("temporal", str(error))]
     where = f"{settings.temporal_address}, namespace {settings.temporal_namespace}"
     said = f"{where} lets us in; questions that wait: {waiting}"
     return [_ok("temporal", said), _workers(settings, idle or left_out, is_needed=is_open and idle is not None)]

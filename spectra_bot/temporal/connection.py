@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -47,14 +48,23 @@ async def connect(options: TemporalOptions, place: Place | None = None) -> Clien
                 api_key=options.api_key,
             )
             await _register_attributes(client, options)
-    except (RuntimeError, RPCError, TimeoutError) as error:
-        raise StoreError(f"Temporal at {options.address} can't be used: {error or 'it does not answer'}") from error
+    except (RuntimeError, ValueError, RPCError, TimeoutError) as error:
+        raise StoreError(
+            f"Temporal at {options.address} can't be used: {_in_words(error)}; see that it runs there, and "
+            "TEMPORAL_ADDRESS (HOST:PORT) and the settings beside it"
+        ) from error
     return client
 
 
 def data_converter(place: Place | None) -> DataConverter:
     """How values become payloads, and back; the same in each client and worker."""
     return replace(pydantic_data_converter, payload_codec=PayloadsByReference(place))
+
+
+def _in_words(error: Exception) -> str:
+    """The error; of one that the client's transport wrote for its own makers, what the system said."""
+    quoted = re.findall(r'(?:message|error): "([^"]+)"', str(error))
+    return quoted[-1] if quoted else str(error) or "it does not answer"
 
 
 async def _register_attributes(client: Client, options: TemporalOptions) -> None:

@@ -121,14 +121,20 @@ def test_demo_says_that_its_database_is_a_file(program: Program) -> None:
     assert "unset SPECTRA_ENGINE for it" in refused.err
 
 
-def test_server_that_is_not_there_is_named(program: Program) -> None:
-    program.env["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
+@pytest.mark.parametrize(
+    ("address", "why"), [("127.0.0.1:1", "Connection refused"), ("my host:7233", "invalid target URL")]
+)
+def test_server_that_is_not_there_is_named_with_what_to_see_to(program: Program, address: str, why: str) -> None:
+    program.env["TEMPORAL_ADDRESS"] = address
 
     failed = program("runs")
+    doctor = program("doctor")
 
-    assert failed.code != 0
-    assert "Temporal at 127.0.0.1:1 can't be used" in failed.err
-    assert "Traceback" not in failed.err
+    assert (failed.code, doctor.code) == (4, 1)
+    for said in (failed.err, doctor.out):
+        assert f"Temporal at {address} can't be used: {why}" in said
+        assert "see that it runs there, and TEMPORAL_ADDRESS (HOST:PORT)" in said
+        assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("command", ["runs", "worker"])
