@@ -70,8 +70,8 @@ async def open_queue(url: str, *, streams: Streams | None = None) -> AsyncIterat
         )
     except ValueError as error:
         raise QueueSetupError(
-            "SPECTRA_REDIS_URL is no address of a Redis: redis://HOST:PORT, rediss://USER:PASSWORD@HOST:PORT "
-            "or unix:///PATH is needed"
+            "SPECTRA_REDIS_URL is no address of a Redis: redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH is "
+            "needed; USER:PASSWORD@ stands before the host"  # in one word with it, it would be masked as a password
         ) from error
     async with client:
         yield Queue(client=client, streams=streams or Streams(), where=_where(client))

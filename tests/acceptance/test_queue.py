@@ -185,6 +185,8 @@ def test_address_that_is_none_stops_the_server_and_is_not_shown(program: Program
     done = program("serve")
 
     assert (done.code, "SPECTRA_REDIS_URL is no address of a Redis" in done.err) == (2, True)
+    assert "redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH is needed" in done.err
+    assert "USER:PASSWORD@ stands before the host" in done.err
     assert "hidden" not in done.err
 
 
