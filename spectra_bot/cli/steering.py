@@ -109,7 +109,11 @@ def retry(call: Call, run_id: str, from_step: str | None) -> None:
     async def begin(runner: Runner) -> str:
         details = await runner.get(run_id)
         if details.workflow not in runner.workflows:
-            raise Refusal(_not_loaded(details.workflow), ExitCode.USAGE)
+            raise Refusal(
+                f"nothing is run again: workflow {details.workflow!r} is not loaded here; name where it is with "
+                "--workflows MODULE_OR_FILE",
+                ExitCode.USAGE,
+            )
         return (await runner.retry(run_id, from_step, by=app.cli_identity())).run_id
 
     end_with(asyncio.run(Session(call=call, loaded=loaded).work(begin)))
@@ -135,16 +139,13 @@ async def _stored(
 
 
 async def _tell_stored(call: Call, runner: Runner, request: InterruptRequest, stored: InterruptResponse) -> None:
-    said = f"Stored: {stored.option} by {stored.responder}. {_not_loaded(request.workflow)}"
+    said = (
+        f"Stored: {stored.option} by {stored.responder}. Workflow {request.workflow!r} is not loaded here, so a "
+        "process that has it carries the run on: `spectra-bot serve`, or this command again with --workflows "
+        "MODULE_OR_FILE"
+    )
     if call.as_json:
         print_records(await runner.get(request.run_id))
         stderr().print(said, soft_wrap=True)
     else:
         stdout().print(said, soft_wrap=True)
-
-
-def _not_loaded(workflow: str) -> str:
-    return (
-        f"Workflow {workflow!r} is not loaded here, so a process that has it carries the run on: "
-        "`spectra-bot serve`, or a command with --workflows MODULE_OR_FILE"
-    )

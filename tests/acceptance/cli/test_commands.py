@@ -213,13 +213,28 @@ def test_decision_is_stored_though_the_workflow_is_not_loaded(deploy: Program) -
     stopped = deploy("run", "deploy", "env=prod", "--run-id", "mine", "--json").records
     deploy.env.pop("SPECTRA_WORKFLOWS")
 
-    stored = deploy("answer", stopped["pending"][0]["id"], "approve")
-    carried_on = deploy("run", "deploy", "env=prod", "--run-id", "mine", "--workflows", "deploy.py")
+    words = ("answer", stopped["pending"][0]["id"], "approve")
+    stored = deploy(*words)
+    carried_on = deploy(*words, "--workflows", "deploy.py")
 
     assert stored.code == 0, stored.err
     assert "Stored: approve by cli:" in stored.out
     assert "Workflow 'deploy' is not loaded here" in stored.out
+    assert "or this command again with --workflows" in stored.out
     assert carried_on.code == 0, carried_on.err
+
+
+def test_retry_of_a_workflow_that_is_not_loaded_runs_nothing_and_says_so(deploy: Program) -> None:
+    stopped = deploy("run", "deploy", "env=prod", "--run-id", "mine", "--json").records
+    assert deploy("answer", stopped["pending"][0]["id"], "reject").code == 1
+    deploy.env.pop("SPECTRA_WORKFLOWS")
+
+    retried = deploy("retry", "mine")
+
+    assert retried.code == 2
+    assert "nothing is run again: workflow 'deploy' is not loaded here" in retried.err
+    assert "carries the run on" not in retried.err
+    assert [run["status"] for run in deploy("runs", "--json").records] == ["failed"]
 
 
 def test_same_run_id_with_other_inputs_is_refused(deploy: Program) -> None:
