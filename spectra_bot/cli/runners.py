@@ -116,6 +116,9 @@ async def opened(
 async def _hint(runner: Runner, error: SpectraError) -> str:
     match error:
         case RunNotFoundError():
+            with contextlib.suppress(UnknownInterruptError):
+                asked = await runner.get_interrupt(error.run_id)
+                return f"; that is an interrupt, and its run is {asked.request.run_id}"
             runs = [run.run_id for run in await runner.list_runs(limit=MANY)]
             return did_you_mean(error.run_id, runs) or (
                 "; `spectra-bot runs` lists them" if runs else "; it has no runs yet"

@@ -175,13 +175,15 @@ def test_misspelt_ids_and_options_are_told_with_what_was_meant(deploy: Program) 
         "run": deploy("show", run_id[:-1]),
         "interrupt": deploy("answer", interrupt_id[:-1], "approve"),
         "run for an interrupt": deploy("answer", run_id, "approve"),
+        "interrupt for a run": deploy("show", interrupt_id),
         "option": deploy("answer", interrupt_id, "aprove"),
     }
 
-    assert [done.code for done in tries.values()] == [4, 4, 4, 4]
+    assert [done.code for done in tries.values()] == [4, 4, 4, 4, 4]
     assert f"did you mean {run_id}?" in tries["run"].err
     assert f"did you mean {interrupt_id}?" in tries["interrupt"].err
     assert f"its pending interrupts are: {interrupt_id}" in tries["run for an interrupt"].err
+    assert f"that is an interrupt, and its run is {run_id}" in tries["interrupt for a run"].err
     assert "did you mean approve?" in tries["option"].err
 
 
