@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 @click.command()
 @click.option("--run", "run_id", metavar="RUN", help="Only the questions of this run.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="So many at most.")
 @with_call
 def pending(call: Call, run_id: str | None, limit: int) -> None:
     """List the questions that wait, oldest first."""
@@ -54,7 +54,7 @@ def pending(call: Call, run_id: str | None, limit: int) -> None:
 @click.command()
 @click.option("--status", type=click.Choice([status.value for status in RunStatus]), help="Only runs that are so.")
 @click.option("--workflow", help="Only runs of this workflow.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many at most.")
 @with_call
 def runs(call: Call, status: str | None, workflow: str | None, limit: int) -> None:
     """List runs, newest first."""

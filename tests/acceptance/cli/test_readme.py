@@ -135,6 +135,15 @@ def test_every_command_has_its_row_with_its_own_options() -> None:
     assert written == built
 
 
+def test_every_option_of_every_command_says_what_it_does() -> None:
+    context = click.Context(main)
+    commands = [main.get_command(context, name) for name in main.list_commands(context)]
+
+    options = [option for command in commands if command for option in command.params]
+
+    assert [option.name for option in options if isinstance(option, click.Option) and not option.help] == []
+
+
 def test_every_field_of_an_option_has_its_row() -> None:
     assert [row[0] for row in rows("### Options of a question")] == list(InterruptOption.model_fields)
 
