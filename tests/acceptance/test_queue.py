@@ -123,7 +123,7 @@ async def test_example_from_python_asks_and_listens(redis: RedisServer, peer: Pe
 
 
 def test_every_refusal_has_its_row() -> None:
-    assert [row[0] for row in rows("## Connect it to a queue")] == [refusal.value for refusal in Refusal]
+    assert [row[0] for row in rows("### The queue's entries")] == [refusal.value for refusal in Refusal]
 
 
 def test_figures_are_as_the_readme_tells_them() -> None:

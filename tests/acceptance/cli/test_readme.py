@@ -17,12 +17,19 @@ import pytest
 from pydantic import ValidationError
 from pydantic_ai.models.function import FunctionModel
 
+from handlers.auto_approve import AutoApproveHandler
 from handlers.slack import EVENTS_PATH, HEALTH_PATH
 from spectra_bot import (
+    ChecksDeliveries,
+    ConcludesRuns,
+    DeliversAgain,
+    DeliversGroups,
     InterruptOption,
     InterruptRequest,
+    LooksAtRuns,
     RetryPolicy,
     Runner,
+    SettlesInterrupts,
     StepContext,
     WorkflowRunner,
 )
@@ -162,6 +169,35 @@ def test_every_coroutine_of_a_runner_has_its_row() -> None:
     written = {name for row in rows("### A runner in Python") for name in re.findall(r"(\w+)\(", row[0])}
 
     assert written == {name for name, _ in inspect.getmembers(Runner, inspect.iscoroutinefunction)}
+
+
+def test_every_method_that_a_handler_may_have_has_its_row() -> None:
+    protocols = (SettlesInterrupts, ChecksDeliveries, DeliversAgain, DeliversGroups, ConcludesRuns, LooksAtRuns)
+    methods = [name for protocol in protocols for name in vars(protocol) if not name.startswith("_")]
+
+    assert [row[0] for row in rows("### A handler of your own")] == methods
+
+
+async def test_policy_of_the_readme_approves_what_it_lets_and_leaves_the_rest() -> None:
+    made = re.search(r"`(AutoApproveHandler\(.*?\))`", README)
+    assert made is not None
+    policy = eval(made[1], {"AutoApproveHandler": AutoApproveHandler})  # noqa: S307  the README's own example
+    asked = InterruptRequest(reason="Ship?")
+
+    approved = await policy.handle(asked.model_copy(update={"workflow": "deploy"}))
+    left = await policy.handle(asked.model_copy(update={"workflow": "payroll"}))
+
+    assert approved is not None
+    assert (approved.status.value, left) == ("approved", None)
+
+
+def test_every_link_within_the_readme_leads_to_a_heading() -> None:
+    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+    links = re.findall(r"\]\(#([^)]*)\)", README)
+
+    assert [link for link in links if link not in anchors] == []
 
 
 def test_what_a_step_sees_is_there() -> None:
