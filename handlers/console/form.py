@@ -44,6 +44,9 @@ async def fill_in(
             typed = await ask(f"{_label(field)}: ")
             if typed:
                 data[field.name] = field.parse(typed)
+        if form.free and not data:
+            say("  something has to be said; Ctrl-D leaves the question open")
+            continue
         try:
             return form.validated(data)
         except InvalidAnswerError as error:

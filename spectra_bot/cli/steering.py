@@ -46,9 +46,10 @@ def answer(call: Call, interrupt: str, option: str, note: str | None, data: str 
         ):
             request = (await runner.get_interrupt(interrupt)).request
             commands = CommandsToType(db=call.settings.database, places=loaded.places)
-            response = _response(request, option, commands).model_copy(
+            response = _response(request, option).model_copy(
                 update={"data": values, "notes": note, "responder": app.cli_identity()}
             )
+            _refuse_empty(request, response, commands)
             stored = await _stored(runner, request, response, commands)
             if request.workflow not in runner.workflows:
                 await _tell_stored(call, runner, request, stored)
@@ -119,12 +120,23 @@ def retry(call: Call, run_id: str, from_step: str | None) -> None:
     end_with(asyncio.run(Session(call=call, loaded=loaded).work(begin)))
 
 
-def _response(request: InterruptRequest, option: str, commands: CommandsToType) -> InterruptResponse:
+def _response(request: InterruptRequest, option: str) -> InterruptResponse:
     try:
         return request.answer(option)
     except InvalidAnswerError as error:
         hint = did_you_mean(option, [offered.id for offered in request.options])
         raise Refusal(f"{error}{hint}", ExitCode.REFUSED) from error
+
+
+def _refuse_empty(request: InterruptRequest, response: InterruptResponse, commands: CommandsToType) -> None:
+    """Stop at a `modify` that says nothing: a free form takes anything, and an answer can't be taken back."""
+    chosen = request.option(response.option or "")
+    if chosen and chosen.form and chosen.form.free and not response.data and not response.notes:
+        asked = ", ".join(field.label for field in chosen.form.fields)
+        raise Refusal(
+            f"{chosen.id} asks for: {asked}\nIt is filled in like this: {commands.answer(request, chosen)}",
+            ExitCode.REFUSED,
+        )
 
 
 async def _stored(

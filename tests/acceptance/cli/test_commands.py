@@ -211,6 +211,20 @@ def test_refused_answers_end_with_four_and_change_nothing(deploy: Program) -> No
     assert [request["id"] for request in deploy("pending", "--json").records] == [guarded]
 
 
+def test_modification_that_says_nothing_is_refused_with_how_to_say_it(deploy: Program) -> None:
+    (request,) = deploy("run", "deploy", "env=prod", "--json").records["pending"]
+
+    empty = deploy("answer", request["id"], "modify")
+    waiting = deploy("pending", "--json").records
+    noted = deploy("answer", request["id"], "modify", "--note", "fewer")
+
+    assert empty.code == 4
+    assert "modify asks for: What should change?" in empty.err
+    assert """modify --data '{"notes": "..."}'""" in empty.err
+    assert [open_one["id"] for open_one in waiting] == [request["id"]]
+    assert "modify: fewer" in noted.out
+
+
 def test_decision_is_stored_though_the_workflow_is_not_loaded(deploy: Program) -> None:
     stopped = deploy("run", "deploy", "env=prod", "--run-id", "mine", "--json").records
     deploy.env.pop("SPECTRA_WORKFLOWS")

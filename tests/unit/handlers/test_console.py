@@ -186,6 +186,13 @@ async def test_field_that_is_left_empty_keeps_its_default(terminal: Terminal) ->
     assert answer.data == {"replicas": 2, "regions": [], "dry": False, "colour": "red"}
 
 
+async def test_modification_that_says_nothing_is_asked_for_again(terminal: Terminal) -> None:
+    answer = await _answer(terminal, question(options=("approve", "modify")), "modify", "", "fewer")
+
+    assert "something has to be said; Ctrl-D leaves the question open" in terminal.shown
+    assert answer.data == {"notes": "fewer"}
+
+
 async def test_form_that_is_given_up_leaves_the_question_open(terminal: Terminal) -> None:
     terminal.types("modify")
     terminal.ends()
