@@ -110,7 +110,7 @@ async def _database(db: Path) -> Finding:
         async with app.make_runner(place, read_only=True) as runner:
             waiting = len(await runner.list_pending(limit=1000))
     except SpectraError as error:
-        return _problem("database", f"{error}; name another with --db, or restore it from a backup")
+        return _problem("database", str(error))
     if _mode(place) & 0o077:
         return _problem("database", f"{place} can be read by others, and it holds secrets: chmod 600 {place}")
     return _ok("database", f"{place} opens and is whole; questions that wait: {waiting}")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,20 @@ def test_handlers_that_are_found_elsewhere_are_told(folder: Path | None) -> None
 
     assert wrong is not None
     assert "not in /env/handlers" in wrong
+
+
+async def test_database_of_an_older_version_is_told_how_it_is_brought_up_to_date_and_nothing_else(folder: Path) -> None:
+    db = folder / "spectra.db"
+    async with WorkflowRunner(database=str(db)):
+        pass
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        connection.execute("pragma user_version = 1")
+
+    found = await findings(Settings.load(db=db))
+
+    (line,) = [finding for finding in found if finding.subject == "database"]
+    assert line.verdict is Verdict.PROBLEM
+    assert line.said.endswith("or any command that changes something, brings it up to date")
 
 
 @pytest.mark.parametrize(
