@@ -38,6 +38,7 @@ from spectra_bot import (
     InvalidWordError,
     NotRecordedError,
     Runner,
+    RunNotFoundError,
     RunResult,
     RunStatus,
     SpectraError,
@@ -128,6 +129,9 @@ class Commands:
         except NotRecordedError as error:
             logger.warning("command not recorded", extra={**extra, "run_id": error.run_id})
             told = _NOT_RECORDED
+        except RunNotFoundError as error:
+            logger.info("command refused", extra={**extra, "run_id": error.run_id, "why": type(error).__name__})
+            told = f"⚠️ there is no run {code(error.run_id, 80)}; {code(f'{self._command} runs')} lists them"
         except SpectraError as error:
             logger.info("command refused", extra={**extra, "why": type(error).__name__})
             told = f"⚠️ {escaped_line(str(error), 1_000)}"

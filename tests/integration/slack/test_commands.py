@@ -64,7 +64,7 @@ async def test_a_run_that_is_not_there_is_told_in_private(place: Place) -> None:
             ack = await bot.command(f"{verb} r-nope")
 
             assert ack.problem is None
-            assert "no run 'r-nope'" in ack.text
+            assert "there is no run `r-nope`; `/spectra runs` lists them" in ack.text
 
 
 @pytest.mark.parametrize("text", ["", "help", "help deploy"])
