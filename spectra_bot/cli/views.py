@@ -40,7 +40,8 @@ def outcome_line(result: RunResult) -> Text:
     if result.pending:
         line.append(f", waiting for {counted(len(result.pending), 'answer')}")
     if result.error:
-        line.append(f": {shown(result.error)}")
+        told = shown(result.error).removeprefix(result.status.value)  # "cancelled by cli:ada: why" says it already
+        line.append(told if told.startswith(" ") else f": {shown(result.error)}")
     return line
 
 
