@@ -22,6 +22,8 @@ from spectra_bot.errors import SpectraError
 from spectra_bot.forms import problems
 from spectra_bot.temporal import TemporalOptions
 
+_SLACK_LACKS = "Slack is not set up; your app at https://api.slack.com/apps has what is missing:"
+
 
 class SettingsError(SpectraError):
     """A setting is missing or can't be used; says which, and what to do."""
@@ -192,7 +194,7 @@ class Settings(BaseSettings):
         """
         found = self.slack_problems()
         if found or self.slack_bot_token is None:
-            raise SettingsError("\n  ".join(["Slack is not set up:", *found]))
+            raise SettingsError("\n  ".join([_SLACK_LACKS, *found]))
         return SlackAccess(
             bot_token=self.slack_bot_token,
             app_token=self.slack_app_token,
@@ -207,7 +209,7 @@ class Settings(BaseSettings):
         """
         found = self.slack_posting_problems() if self.has_slack else []
         if found:
-            raise SettingsError("\n  ".join(["Slack is not set up:", *found]))
+            raise SettingsError("\n  ".join([_SLACK_LACKS, *found]))
         return self.slack_bot_token
 
     @property

@@ -73,6 +73,7 @@ def test_missing_slack_settings_are_named_with_where_to_find_them() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load().slack()
 
+    assert "your app at https://api.slack.com/apps has what is missing" in str(caught.value)
     assert "SLACK_BOT_TOKEN is not set" in str(caught.value)
     assert "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set" in str(caught.value)
 
