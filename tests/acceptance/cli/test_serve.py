@@ -61,6 +61,11 @@ def posts(slack: FakeSlack, text: str) -> list[Message]:
     return [message for message in slack.messages("C1") if text in message.text]
 
 
+def ended(slack: FakeSlack, question: Message) -> list[Message]:
+    """What the thread says of the end; before that it shows what the run is at."""
+    return [said for said in slack.thread("C1", question.ts) if "*release* is done" in said.text]
+
+
 @pytest.mark.parametrize(("mode", "number"), [("http", signal.SIGTERM), ("socket", signal.SIGINT)])
 async def test_release_is_started_and_approved_in_slack_and_the_server_stops_cleanly(
     program: Program, mode: Any, number: signal.Signals
@@ -83,9 +88,7 @@ async def test_release_is_started_and_approved_in_slack_and_the_server_stops_cle
             await slack.command("/spectra", f"run release source={source} target={target}")
             (question,) = await seen(slack, lambda: posts(slack, "Release 4 files"))
             await slack.click(question, "Approve")
-            await seen(
-                slack, lambda: [said for said in slack.thread("C1", question.ts) if "*release* is done" in said.text]
-            )
+            await seen(slack, lambda: ended(slack, question))
 
             assert (target / "site/spring.html").is_file()
             assert await serving.stop(number) == 0
@@ -107,9 +110,7 @@ async def test_question_of_run_is_answered_through_a_server_on_the_same_file(pro
             slack.app_url = (await serving.says(r"Listening: (http://\S+)"))[1]
 
             await slack.click(question, "Approve")
-            await seen(
-                slack, lambda: [said for said in slack.thread("C1", question.ts) if "*release* is done" in said.text]
-            )
+            await seen(slack, lambda: ended(slack, question))
 
             assert (target / "site/spring.html").is_file()
             assert await serving.stop(signal.SIGTERM) == 0

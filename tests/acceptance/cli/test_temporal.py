@@ -12,7 +12,7 @@ from spectra_bot.cli import main
 from spectra_bot.demo.sample import make_sample
 from spectra_bot.testing import FakeSlack
 from tests.acceptance.cli.program import Program, commands_in
-from tests.acceptance.cli.test_serve import Serving, posts, seen, settings
+from tests.acceptance.cli.test_serve import Serving, ended, posts, seen, settings
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def test_release_is_started_and_approved_in_slack(program: Program) -> Non
             await slack.command("/spectra", f"run release source={source} target={target}")
             (question,) = await seen(slack, lambda: posts(slack, "Release 4 files"))
             await slack.click(question, "Approve")
-            await seen(slack, lambda: slack.thread("C1", question.ts))
+            await seen(slack, lambda: ended(slack, question))
 
             assert (target / "site/spring.html").is_file()
             assert await serving.stop(signal.SIGTERM) == 0

@@ -12,7 +12,7 @@ import pytest
 from spectra_bot.demo.sample import make_sample
 from spectra_bot.testing import FakeSlack
 from tests.acceptance.cli.program import Program
-from tests.acceptance.cli.test_serve import Serving, posts, seen, settings
+from tests.acceptance.cli.test_serve import Serving, ended, posts, seen, settings
 from tests.temporal_server import TemporalServer
 
 WORKFLOWS = {"SPECTRA_WORKFLOWS": "spectra_bot.demo.release"}
@@ -71,7 +71,7 @@ async def test_release_is_approved_where_one_process_listens_and_another_works(p
                 await slack.command("/spectra", f"run release source={source} target={target}")
                 (question,) = await seen(slack, lambda: posts(slack, "Release 4 files"))
                 await slack.click(question, "Approve")
-                await seen(slack, lambda: slack.thread("C1", question.ts))
+                await seen(slack, lambda: ended(slack, question))
 
                 assert (target / "site/spring.html").is_file()
                 assert await listening.stop(signal.SIGINT) == 0
