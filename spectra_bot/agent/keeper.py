@@ -17,7 +17,7 @@ from spectra_bot.agent.approvals import Arguments, NeedsApproval, ProposedCall, 
 from spectra_bot.agent.errors import AgentLimitError, AgentStoppedError
 from spectra_bot.agent.limits import AgentLimits, Spent
 from spectra_bot.agent.progress import AgentProgress
-from spectra_bot.agent.recording import recorded_reply
+from spectra_bot.agent.recording import finished_as, recorded_decision, recorded_reply
 from spectra_bot.agent.tools import RecordedTools
 from spectra_bot.context import StepContext
 from spectra_bot.interrupts import InterruptException, InterruptRequest
@@ -135,6 +135,9 @@ class AgentKeeper(AbstractCapability[Any]):
         return CallDeferred()
 
     async def _decided(self, ctx: RunContext[Any], call: ToolCallPart) -> ToolApproved | ToolDenied:
+        part = self.part_of(ctx, call.tool_call_id)
+        if finished_as(part) is not None:
+            return ToolApproved()
         proposed = ProposedCall(
             tool=call.tool_name, arguments=call.args_as_dict(), why=self._said, spent=self._spent_then
         )
@@ -146,13 +149,11 @@ class AgentKeeper(AbstractCapability[Any]):
                 return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
             return None
 
-        return await decide(
-            self.part_of(ctx, call.tool_call_id),
-            proposed,
-            needs_approval=self._needs_approval or (lambda *_: True),
-            validate=wrong,
-            ask=self._ask,
-        )
+        async def decided() -> ToolApproved | ToolDenied:
+            needs_approval = self._needs_approval or (lambda *_: True)
+            return await decide(part, proposed, needs_approval=needs_approval, validate=wrong, ask=self._ask)
+
+        return await recorded_decision(part, decided)
 
     async def _stay_within_limits(self) -> None:
         """Ask for more at a limit, or stop there."""

@@ -15,12 +15,19 @@ from typing import Any
 from pydantic import JsonValue, TypeAdapter
 from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
 from pydantic_ai.messages import ModelResponse, ToolReturn
+from pydantic_ai.tools import ToolApproved, ToolDenied
 from pydantic_core import to_jsonable_python
 
 from spectra_bot.context import StepContext
 
+CALL, APPROVED_CALL, DECISION = "call", "approved call", "decision"
+"""What is kept of a tool call, by its keys."""
+
+Decision = ToolApproved | ToolDenied
+
 _REPLY = TypeAdapter(ModelResponse)
 _TOOL_RETURN: TypeAdapter[ToolReturn] = TypeAdapter(ToolReturn)
+_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 
 async def recorded_reply(
@@ -58,6 +65,34 @@ async def recorded_tool(ctx: StepContext, key: str, call: Callable[[], Awaitable
 
     stored = await ctx.once(key, effect)
     return _told(stored), float(stored["seconds"])
+
+
+async def recorded_decision(ctx: StepContext, decide: Callable[[], Awaitable[Decision]]) -> Decision:
+    """What people decided about a tool call; once they have, a retry asks nobody again, for replies rest on it."""
+
+    async def effect() -> JsonValue:
+        decision: JsonValue = _DECISION.dump_python(await decide(), mode="json")
+        return decision
+
+    return _DECISION.validate_python(await ctx.once(DECISION, effect))
+
+
+def is_decided(ctx: StepContext) -> bool:
+    """An earlier execution knew what people decided about this tool call."""
+    return f"{ctx.scope}{DECISION}" in ctx.stored
+
+
+def finished_as(ctx: StepContext) -> str | None:
+    """The key under which this tool call ended in an earlier execution; None if it did not.
+
+    Whether calls need approval may be told by another rule by now: what is done is not done again for that.
+    """
+    for key in (APPROVED_CALL, CALL):
+        name = f"{ctx.scope}{key}"
+        stored = ctx.stored.get(name)
+        if name in ctx.spoiled or (isinstance(stored, dict) and "needs_approval" not in stored):
+            return key
+    return None
 
 
 async def _outcome(call: Callable[[], Awaitable[Any]]) -> dict[str, JsonValue]:

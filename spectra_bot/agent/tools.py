@@ -10,11 +10,12 @@ from pydantic_ai.tools import RunContext
 from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 from pydantic_core import to_jsonable_python
 
-from spectra_bot.agent.recording import recorded_tool
+from spectra_bot.agent.recording import APPROVED_CALL, CALL, finished_as, is_decided, recorded_tool
 from spectra_bot.interrupts import InterruptException
 
 if TYPE_CHECKING:
     from spectra_bot.agent.keeper import AgentKeeper
+    from spectra_bot.context import StepContext
 
 
 @dataclass
@@ -39,7 +40,8 @@ class RecordedTools(WrapperToolset[Any]):
         """
         keeper, call_id = self.keeper, ctx.tool_call_id
         part = keeper.part_of(ctx, call_id)
-        if not ctx.tool_call_approved and keeper.must_ask(name, to_jsonable_python(tool_args)):
+        finished = finished_as(part)
+        if finished is None and not ctx.tool_call_approved and _must_ask(keeper, part, name, tool_args):
             raise ApprovalRequired
         own = replace(ctx, deps=keeper.deps_of(part))
 
@@ -54,9 +56,13 @@ class RecordedTools(WrapperToolset[Any]):
             return result
 
         try:
-            key = "approved call" if ctx.tool_call_approved else "call"
+            key = finished or (APPROVED_CALL if ctx.tool_call_approved else CALL)
             result, seconds = await recorded_tool(part, key, call)
         except InterruptException as question:
             raise keeper.asked(part, call_id or "", question.request) from question
         keeper.finished(seconds)
         return result
+
+
+def _must_ask(keeper: AgentKeeper, part: StepContext, tool: str, arguments: dict[str, Any]) -> bool:
+    return is_decided(part) or keeper.must_ask(tool, to_jsonable_python(arguments))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar
 
+import pytest
 from pydantic_ai import RunContext
 from pydantic_ai.models.function import FunctionModel
 
@@ -156,6 +157,69 @@ async def test_approval_that_was_answered_does_not_fire_again(open_runner: OpenR
     assert done.status is RunStatus.COMPLETED
     assert asks == 2
     assert world.done == ["delete /a", "build web", "ship web"]
+
+
+async def test_decision_stands_when_a_failed_run_is_tried_again(open_runner: OpenRunner) -> None:
+    world, breaks = World(), [True]
+
+    async def fragile(ctx: Context) -> str:
+        if breaks:
+            breaks.clear()
+            raise ConnectionError("gone")
+        return "fine"
+
+    script = Script([call("delete", "a", path="/a")], [call("fragile", "b")], "over")
+    runner = await open_runner(workflow_of(agent_of(script, world.delete, fragile, guarded=("delete",))))
+
+    asked = await runner.run("agent")
+    failed = await runner.resume(asked.run_id, asked.pending[0].answer("reject", responder="U1"))
+    done = await runner.retry(failed.run_id)
+
+    assert failed.error == "work: ConnectionError: gone"
+    assert done.outputs == {"work": "over"}
+    assert world.done == []
+    assert script.told["a"] == "U1 rejected this call."
+
+
+@pytest.mark.parametrize("asks_at_first", [True, False])
+async def test_finished_call_stays_so_when_another_rule_tells_what_needs_approval(
+    open_runner: OpenRunner, asks_at_first: bool
+) -> None:
+    world, asks = World(), [asks_at_first]
+    script = Script([call("delete", "a", path="/a")], [call("ship", "b", what="web")], "over")
+    runner = await open_runner(
+        workflow_of(
+            agent_of(script, world.delete, world.ship), needs_approval=lambda tool, _: tool == "delete" and asks[0]
+        )
+    )
+
+    asked = await runner.run("agent")
+    if asks_at_first:
+        asked = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+    asks[0] = not asks_at_first
+    done = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert done.outputs == {"work": "over"}
+    assert world.done == ["delete /a", "build web", "ship web"]
+
+
+async def test_rejected_call_stays_so_when_another_rule_would_let_it_pass(open_runner: OpenRunner) -> None:
+    world, asks = World(), [True]
+    script = Script([call("delete", "a", path="/a")], [call("ship", "b", what="web")], "over")
+    runner = await open_runner(
+        workflow_of(
+            agent_of(script, world.delete, world.ship), needs_approval=lambda tool, _: tool == "delete" and asks[0]
+        )
+    )
+
+    asked = await runner.run("agent")
+    again = await runner.resume(asked.run_id, asked.pending[0].answer("reject", responder="U1"))
+    asks[0] = False
+    done = await runner.resume(asked.run_id, again.pending[0].answer("approve"))
+
+    assert done.outputs == {"work": "over"}
+    assert world.done == ["build web", "ship web"]
+    assert script.told["a"] == "U1 rejected this call."
 
 
 async def test_tool_may_raise_its_question(open_runner: OpenRunner) -> None:
