@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,19 @@ ARGUMENTS = "arguments"
 Arguments = dict[str, JsonValue]
 NeedsApproval = Callable[[str, Mapping[str, JsonValue]], bool]
 """Whether a call needs somebody's approval, by the tool's name and the arguments."""
-Validate = Callable[[str, Arguments], Awaitable[str | None]]
-"""What is wrong with arguments by a tool's own schema; None where nothing is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is to become of edited arguments."""
+
+    problem: str | None = None
+    """What is wrong with them by the tool's own schema."""
+    needs_approval: bool = True
+    """Somebody has to look at them, as the tool would get them."""
+
+
+Judge = Callable[[Arguments], Verdict]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +53,14 @@ async def decide(
     ctx: StepContext,
     call: ProposedCall,
     *,
-    needs_approval: NeedsApproval,
-    validate: Validate,
+    judge: Judge,
     ask: Mapping[str, Any],
 ) -> ToolApproved | ToolDenied:
     """What people decide about a call. Whatever is edited is checked, judged and shown again before it may run.
 
     Args:
         ctx: the part of the step that is about this call only.
-        needs_approval: judges what was edited; what it lets pass needs no second look.
+        judge: looks at what was edited; what it lets pass needs no second look.
         ask: approvers, timeout and channel of the questions.
 
     Raises:
@@ -67,10 +77,12 @@ async def decide(
         attempt += 1
         if response.option == EDIT:
             edited, problem = _edited(response)
-            problem = problem or await validate(call.tool, edited)
+            if problem is None:
+                verdict = judge(edited)
+                problem = verdict.problem
             if problem is None:
                 before, arguments = arguments, edited
-                if not needs_approval(call.tool, arguments):
+                if not verdict.needs_approval:
                     return ToolApproved(override_args=dict(arguments))
             continue
         if response.status is not InterruptStatus.APPROVED:

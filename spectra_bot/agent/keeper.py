@@ -12,12 +12,13 @@ from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, RunContext, ToolApproved, ToolDenied
 from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
+from pydantic_core import to_jsonable_python
 
-from spectra_bot.agent.approvals import Arguments, NeedsApproval, ProposedCall, decide
+from spectra_bot.agent.approvals import Arguments, NeedsApproval, ProposedCall, Verdict, decide
 from spectra_bot.agent.errors import AgentLimitError, AgentStoppedError
 from spectra_bot.agent.limits import AgentLimits, Spent
 from spectra_bot.agent.progress import AgentProgress
-from spectra_bot.agent.recording import finished_as, recorded_decision, recorded_reply
+from spectra_bot.agent.recording import CALL, finished_as, recorded_decision, recorded_reply
 from spectra_bot.agent.tools import RecordedTools
 from spectra_bot.context import StepContext
 from spectra_bot.interrupts import InterruptException, InterruptRequest
@@ -116,9 +117,9 @@ class AgentKeeper(AbstractCapability[Any]):
         """What a tool finds in its dependencies."""
         return self._deps(part)
 
-    def must_ask(self, tool: str, arguments: Arguments) -> bool:
-        """The rule of the step wants somebody to look at this call."""
-        return self._needs_approval is not None and self._needs_approval(tool, arguments)
+    def must_ask(self, tool: str, arguments: Mapping[str, Any]) -> bool:
+        """The rule of the step wants somebody to look at this call, given as its tool would get it."""
+        return self._needs_approval is not None and self._needs_approval(tool, to_jsonable_python(dict(arguments)))
 
     def knows(self, tools: Mapping[str, ToolsetTool[Any]]) -> None:
         """These are the tools of this iteration."""
@@ -141,19 +142,19 @@ class AgentKeeper(AbstractCapability[Any]):
         proposed = ProposedCall(
             tool=call.tool_name, arguments=call.args_as_dict(), why=self._said, spent=self._spent_then
         )
+        tool = self._tools[call.tool_name]
+        # The rule lets an edited call pass only where the rule had it asked about: a tool may want that by itself.
+        by_rule = tool.tool_def.kind != "unapproved" and f"{part.scope}{CALL}" not in part.stored
 
-        async def wrong(tool: str, arguments: Arguments) -> str | None:
+        def judge(arguments: Arguments) -> Verdict:
             try:
-                self._tools[tool].args_validator.validate_python(arguments)
+                checked = tool.args_validator.validate_python(arguments)
             except ValidationError as error:
-                return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
-            return None
+                said = (f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
+                return Verdict(problem="; ".join(said))
+            return Verdict(needs_approval=not by_rule or self.must_ask(call.tool_name, checked))
 
-        async def decided() -> ToolApproved | ToolDenied:
-            needs_approval = self._needs_approval or (lambda *_: True)
-            return await decide(part, proposed, needs_approval=needs_approval, validate=wrong, ask=self._ask)
-
-        return await recorded_decision(part, decided)
+        return await recorded_decision(part, lambda: decide(part, proposed, judge=judge, ask=self._ask))
 
     async def _stay_within_limits(self) -> None:
         """Ask for more at a limit, or stop there."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic_ai.exceptions import ApprovalRequired, ModelRetry, ToolFailed
 from pydantic_ai.tools import RunContext
 from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
-from pydantic_core import to_jsonable_python
 
 from spectra_bot.agent.recording import APPROVED_CALL, CALL, finished_as, is_decided, recorded_tool
 from spectra_bot.interrupts import InterruptException
@@ -65,4 +64,4 @@ class RecordedTools(WrapperToolset[Any]):
 
 
 def _must_ask(keeper: AgentKeeper, part: StepContext, tool: str, arguments: dict[str, Any]) -> bool:
-    return is_decided(part) or keeper.must_ask(tool, to_jsonable_python(arguments))
+    return is_decided(part) or keeper.must_ask(tool, arguments)

@@ -124,6 +124,34 @@ async def test_edited_call_is_checked_judged_again_and_shown_before_and_after(op
     assert world.done == ["delete /srv/safe"]
 
 
+async def test_edited_call_is_judged_as_its_tool_would_get_it(open_runner: OpenRunner) -> None:
+    world, script = World(), Script([call("delete", "a", path="/srv/x", force=True)], "over")
+    runner = await open_runner(
+        workflow_of(agent_of(script, world.delete), needs_approval=lambda _, arguments: arguments["force"] is True)
+    )
+
+    asked = await runner.run("agent")
+    again = await runner.resume(asked.run_id, edit(asked.pending[0], '{"path": "/", "force": "yes"}'))
+    done = await runner.resume(asked.run_id, edit(again.pending[0], '{"path": "/srv/y"}'))
+
+    assert again.pending[0].data["arguments"] == {"path": "/", "force": "yes"}
+    assert done.status is RunStatus.COMPLETED
+    assert world.done == ["delete /srv/y"]
+
+
+async def test_edited_call_of_a_tool_that_requires_approval_is_always_shown_again(open_runner: OpenRunner) -> None:
+    world, script = World(), Script([call("delete", "a", path="/srv/x")], "over")
+    runner = await open_runner(
+        workflow_of(agent_of(script, world.delete, guarded=("delete",)), needs_approval=lambda tool, _: tool == "ship")
+    )
+
+    asked = await runner.run("agent")
+    again = await runner.resume(asked.run_id, edit(asked.pending[0], '{"path": "/"}'))
+
+    assert [request.data["arguments"] for request in again.pending] == [{"path": "/"}]
+    assert world.done == []
+
+
 async def test_interrupt_in_a_nested_agent_is_asked_and_its_agent_goes_on(open_runner: OpenRunner) -> None:
     world = World()
     inner_script = Script([call("look", "a", what="inner"), call("ship", "b", what="inner")], "inner is over")
