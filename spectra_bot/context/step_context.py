@@ -163,7 +163,9 @@ class StepContext:
         if any(new.request is request for new in self.asked):
             return
         if request.key is not None:
-            slot = scoped.slot(self.scope, request.key)
+            # One that `interrupt` raised has its place already: in an execution whose effect this one has joined.
+            is_placed = scoped.is_here(self.scope, request.key)
+            slot = request.key if is_placed else scoped.slot(self.scope, request.key)
             self._raise_in(slot, self._placed(request, slot))
             return
         numbers = scoped.numbers(self.scope, self.questions)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from spectra_bot import (
+    InterruptException,
     InvalidRequestError,
     OnceKeyError,
 )
@@ -141,3 +142,14 @@ async def test_a_step_may_change_its_own_copy_of_the_outputs() -> None:
     ctx.outputs["plan"]["changes"].append("b")
 
     assert ctx.outputs["plan"] == {"changes": ["a", "b"]}
+
+
+async def test_a_part_that_joins_an_effect_takes_its_question_in_the_place_it_was_asked_in() -> None:
+    visit = Visit()
+    began, joined = (visit.execution().within("agent").within("1.a") for _ in range(2))
+
+    with pytest.raises(InterruptException) as asked:
+        await began.interrupt(SHIP)
+    joined.raised(asked.value.request)
+
+    assert [question.slot for question in joined.asked] == [question.slot for question in began.asked]
