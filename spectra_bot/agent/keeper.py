@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_ai.capabilities import AbstractCapability, CapabilityOrdering
-from pydantic_ai.exceptions import CallDeferred
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, RunContext, ToolApproved, ToolDenied
@@ -57,8 +56,8 @@ class AgentKeeper(AbstractCapability[Any]):
         self._spent_then = Spent()
         """When the newest calls were made: the same in each re-run, however many of them have finished since."""
         self._tools: dict[str, ToolsetTool[Any]] = {}
-        self._asking: set[str] = set()
-        """The calls whose tools asked."""
+        self._waits = False
+        """A tool asked."""
 
     def get_ordering(self) -> CapabilityOrdering:
         """Outermost: what is replayed is not seen by anybody further in."""
@@ -68,6 +67,7 @@ class AgentKeeper(AbstractCapability[Any]):
         self, ctx: RunContext[Any], *, request_context: ModelRequestContext, handler: Callable[..., Any]
     ) -> ModelResponse:
         """Have the model reply, or take its stored reply."""
+        self.stop_if_asked()
         await self._stay_within_limits()
         key = f"reply {self.spent.iterations}"
 
@@ -95,14 +95,12 @@ class AgentKeeper(AbstractCapability[Any]):
             InterruptException: somebody has to decide, about these calls or about what a tool asked.
         """
         approvals: dict[str, ToolApproved | ToolDenied] = {}
-        waits = any(call.tool_call_id in self._asking for call in requests.calls)
         for call in requests.approvals:
             try:
                 approvals[call.tool_call_id] = await self._decided(ctx, call)
             except InterruptException:
-                waits = True
-        if waits and (request := self._ctx.first_open) is not None:
-            raise InterruptException(request)
+                self._waits = True
+        self.stop_if_asked()
         return requests.build_results(approvals=approvals) if approvals else None
 
     def part_of(self, ctx: RunContext[Any], call_id: str | None) -> StepContext:
@@ -129,11 +127,19 @@ class AgentKeeper(AbstractCapability[Any]):
         """A tool call has come to its end."""
         self.spent = self.spent.with_tool_call(seconds)
 
-    def asked(self, part: StepContext, call_id: str, request: InterruptRequest) -> CallDeferred:
+    def asked(self, part: StepContext, request: InterruptRequest) -> None:
         """A tool asked: the call waits, and those beside it go on."""
         part.raised(request)
-        self._asking.add(call_id)
-        return CallDeferred()
+        self._waits = True
+
+    def stop_if_asked(self) -> None:
+        """Go no further than those beside the calls that wait.
+
+        Raises:
+            InterruptException: somebody has to decide first.
+        """
+        if self._waits and (request := self._ctx.first_open) is not None:
+            raise InterruptException(request)
 
     async def _decided(self, ctx: RunContext[Any], call: ToolCallPart) -> ToolApproved | ToolDenied:
         part = self.part_of(ctx, call.tool_call_id)

@@ -79,6 +79,7 @@ async def run_agent(
         capabilities=[keeper],
         event_stream_handler=keeper.progress.stream if stream else None,
     )
+    keeper.stop_if_asked()  # an output beside the call that asked is not the end
     return AgentAnswer(output=result.output, spent=keeper.spent, messages=result.all_messages())
 
 

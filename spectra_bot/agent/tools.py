@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic_ai.exceptions import ApprovalRequired, ModelRetry, ToolFailed
+from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
 from pydantic_ai.tools import RunContext
 from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 
@@ -58,7 +58,10 @@ class RecordedTools(WrapperToolset[Any]):
             key = finished or (APPROVED_CALL if ctx.tool_call_approved else CALL)
             result, seconds = await recorded_tool(part, key, call)
         except InterruptException as question:
-            raise keeper.asked(part, call_id or "", question.request) from question
+            keeper.asked(part, question.request)
+            if ctx.tool_call_approved:  # pydantic-ai puts off no call twice; the keeper stops before the next reply
+                return None
+            raise CallDeferred from question
         keeper.finished(seconds)
         return result
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import ClassVar
 
 import pytest
-from pydantic_ai import RunContext
+from pydantic_ai import Agent, RunContext
 from pydantic_ai.models.function import FunctionModel
 
 from spectra_bot import InterruptException, InterruptRequest, InterruptResponse, RunStatus, StepContext
@@ -170,6 +170,44 @@ async def test_interrupt_in_a_nested_agent_is_asked_and_its_agent_goes_on(open_r
     assert (script.replies, inner_script.replies) == (2, 2)
     assert sorted(world.done) == ["build inner", "look inner", "look outer", "ship inner"]
     assert script.told["a"] == "inner is over"
+
+
+async def test_nested_agent_with_an_output_beside_a_call_that_asks_is_not_over(open_runner: OpenRunner) -> None:
+    world, inner_script = World(), Script([call("ship", "a", what="web"), call("final_result", "b", response=1)])
+    inner = Agent(
+        FunctionModel(inner_script), deps_type=StepContext, output_type=int, tools=[world.ship], end_strategy="graceful"
+    )
+
+    async def delegate(ctx: Context) -> int:
+        return (await run_agent(inner, "Help.", ctx.deps, name="helper", stream=False)).output
+
+    script = Script([call("delegate", "a")], [call("look", "b", what="x")], "over")
+    runner = await open_runner(workflow_of(agent_of(script, delegate, world.look)))
+
+    asked = await runner.run("agent")
+    done_until_then = list(world.done)
+    done = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert done_until_then == ["build web"]
+    assert done.outputs == {"work": "over"}
+    assert world.done == ["build web", "ship web", "look x"]
+
+
+async def test_call_that_was_approved_may_ask(open_runner: OpenRunner) -> None:
+    world = World()
+    script = Script([call("ship", "a", what="x"), call("ship", "b", what="y"), call("look", "c", what="z")], "over")
+    runner = await open_runner(workflow_of(agent_of(script, world.ship, world.look, guarded=("ship",))))
+
+    result = await runner.run("agent")
+    asked = [*result.pending]
+    while result.pending:
+        result = await runner.resume(result.run_id, result.pending[0].answer("approve"))
+        asked += [request for request in result.pending if request not in asked]
+
+    assert result.outputs == {"work": "over"}
+    assert [request.reason for request in asked] == ["The agent wants to call ship"] * 2 + ["Ship x?", "Ship y?"]
+    assert world.done == ["look z", "build x", "build y", "ship x", "ship y"]
+    assert script.replies == 2
 
 
 async def test_approval_that_was_answered_does_not_fire_again(open_runner: OpenRunner) -> None:
