@@ -82,7 +82,12 @@ class AgentProgress:
 
 
 def _short(value: object) -> str:
-    return value if isinstance(value, str) else to_json(value, serialize_unknown=True).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return to_json(value, serialize_unknown=True, bytes_mode="base64").decode()
+    except ValueError:  # what can't be shown was done all the same
+        return type(value).__name__
 
 
 def _cut(text: str) -> str:

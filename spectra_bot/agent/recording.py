@@ -106,15 +106,19 @@ async def _outcome(call: Callable[[], Awaitable[Any]]) -> dict[str, JsonValue]:
         return {"needs_approval": to_jsonable_python(signal.metadata)}
     except CallDeferred as signal:
         return {"deferred": to_jsonable_python(signal.metadata)}
-    if isinstance(result, ToolReturn):
-        return {"tool_return": _TOOL_RETURN.dump_python(result, mode="json")}
-    return {"returned": to_jsonable_python(result, serialize_unknown=False)}
+    name = "tool_return" if isinstance(result, ToolReturn) else "returned"
+    told = result if isinstance(result, ToolReturn) else ToolReturn(return_value=result)
+    try:
+        kept = _TOOL_RETURN.dump_python(told, mode="json")
+    except ValueError:
+        return {name: result}  # the tool has done its work all the same: `once` keeps that, and says what is wrong
+    return {name: kept if name == "tool_return" else kept["return_value"]}
 
 
 def _told(stored: dict[str, Any]) -> Any:
     match stored:
-        case {"returned": value}:
-            return value
+        case {"returned": value}:  # images and the like are themselves again
+            return _TOOL_RETURN.validate_python({"return_value": value}).return_value
         case {"tool_return": value}:
             return _TOOL_RETURN.validate_python(value)
         case {"retry": message}:

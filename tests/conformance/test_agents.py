@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
-from pydantic_ai import Agent, RunContext
+from pydantic_ai import Agent, BinaryImage, RunContext, ToolReturn
 from pydantic_ai.models.function import FunctionModel
 
 from spectra_bot import InterruptException, InterruptRequest, InterruptResponse, RunStatus, StepContext
@@ -376,6 +376,38 @@ async def test_retry_of_a_failed_run_takes_up_what_was_paid_for(open_runner: Ope
     assert done.outputs == {"work": "over"}
     assert script.replies == 3
     assert world.done == ["look x"]
+
+
+@pytest.mark.parametrize("result", [object(), b"\xff", ToolReturn("", metadata=object())])
+async def test_tool_whose_result_can_not_be_kept_has_done_its_work(open_runner: OpenRunner, result: object) -> None:
+    done: list[str] = []
+
+    async def dig(ctx: Context) -> Any:
+        done.append("dig")
+        return result
+
+    runner = await open_runner(workflow_of(agent_of(Script([call("dig", "a")], "over"), dig)))
+
+    failed = await runner.run("agent")
+    again = await runner.retry(failed.run_id)
+
+    assert failed.error == again.error
+    assert "did its effect, and its result can't be stored" in str(failed.error)
+    assert done == ["dig"]
+
+
+async def test_image_that_a_tool_returns_reaches_the_model_as_one(open_runner: OpenRunner) -> None:
+    image = BinaryImage(b"\x89PNG\xff", media_type="image/png")
+
+    async def look_at(ctx: Context) -> list[str | BinaryImage]:
+        return ["the page", image]
+
+    script = Script([call("look_at", "a")], "over")
+    runner = await open_runner(workflow_of(agent_of(script, look_at)))
+
+    await runner.run("agent")
+
+    assert script.told == {"a": ["the page", image]}
 
 
 class Rented(FunctionModel):
