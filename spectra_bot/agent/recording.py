@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
@@ -24,6 +25,10 @@ CALL, APPROVED_CALL, DECISION = "call", "approved call", "decision"
 """What is kept of a tool call, by its keys."""
 
 Decision = ToolApproved | ToolDenied
+
+_Calls = set[asyncio.Future[ModelResponse]]
+_around: ContextVar[tuple[_Calls, ...]] = ContextVar("_around", default=())
+"""The calls of models under way in each tool call around this one, which may be agents."""
 
 _REPLY = TypeAdapter(ModelResponse)
 _TOOL_RETURN: TypeAdapter[ToolReturn] = TypeAdapter(ToolReturn)
@@ -43,6 +48,9 @@ async def recorded_reply(
         nonlocal calling
         began = time.monotonic()
         calling = asyncio.ensure_future(call())
+        for calls in _around.get():
+            calls.add(calling)
+            calling.add_done_callback(calls.discard)
         reply = await calling
         return {"reply": _REPLY.dump_python(reply, mode="json"), "seconds": round(time.monotonic() - began, 3)}
 
@@ -56,14 +64,24 @@ async def recorded_reply(
 
 
 async def recorded_tool(ctx: StepContext, key: str, call: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
-    """What a tool call came to, a return or one of pydantic-ai's signals, and the seconds it took."""
+    """What a tool call came to, a return or one of pydantic-ai's signals, and the seconds it took.
+
+    It ends though its step is stopped, but for the models of agents in it.
+    """
+    models: _Calls = set()
 
     async def effect() -> JsonValue:
         began = time.monotonic()
+        _around.set((*_around.get(), models))  # for this effect only: it is a task of its own
         outcome = await _outcome(call)
         return {**outcome, "seconds": round(time.monotonic() - began, 3)}
 
-    stored = await ctx.once(key, effect)
+    try:
+        stored = await ctx.once(key, effect)
+    except asyncio.CancelledError:
+        for calling in tuple(models):
+            calling.cancel()
+        raise
     return _told(stored), float(stored["seconds"])
 
 

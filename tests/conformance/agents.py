@@ -26,7 +26,7 @@ class Script:
         self.hold: asyncio.Event | None = None
         """Where it is set, the model does not reply before it is."""
         self.called = asyncio.Event()
-        self.was_stopped = False
+        self.stopped = asyncio.Event()
         self._turns = turns
 
     async def __call__(self, messages: list[ModelMessage], _info: AgentInfo) -> ModelResponse:
@@ -37,7 +37,7 @@ class Script:
             if self.hold is not None:
                 await self.hold.wait()
         except asyncio.CancelledError:
-            self.was_stopped = True
+            self.stopped.set()
             raise
         turn = self._turns[sum(isinstance(message, ModelResponse) for message in messages)]
         if isinstance(turn, str):

@@ -354,7 +354,29 @@ async def test_cancel_stops_the_call_of_the_model(open_runner: OpenRunner) -> No
     cancelled = await runner.cancel(run_id, by="U1", reason="enough")
 
     assert cancelled.status is RunStatus.CANCELLED
-    assert script.was_stopped
+    assert script.stopped.is_set()
+
+
+async def test_cancel_stops_the_call_of_a_nested_agents_model(open_runner: OpenRunner) -> None:
+    inner_script = Script("inner is over")
+    inner_script.hold = asyncio.Event()
+    inner = agent_of(inner_script)
+
+    async def delegate(ctx: Context) -> str:
+        return (await run_agent(inner, "Help.", ctx.deps, name="helper")).output
+
+    middle = agent_of(Script([call("delegate", "a")], "over"), delegate)
+
+    async def delegate_to_it(ctx: Context) -> str:
+        return (await run_agent(middle, "Help.", ctx.deps, name="middle")).output
+
+    runner = await open_runner(workflow_of(agent_of(Script([call("delegate_to_it", "a")], "over"), delegate_to_it)))
+
+    run_id = await runner.start("agent")
+    await asyncio.wait_for(inner_script.called.wait(), 20)
+    await runner.cancel(run_id, by="U1", reason="enough")
+
+    await asyncio.wait_for(inner_script.stopped.wait(), 20)
 
 
 async def test_retry_of_a_failed_run_takes_up_what_was_paid_for(open_runner: OpenRunner) -> None:
