@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic_ai.messages import ModelResponse
 
+from spectra_bot.errors import DefinitionError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
@@ -78,6 +80,11 @@ class AgentLimits:
     """In US dollars; holds only for models whose price is known."""
     seconds: float | None = None
     at_limit: Literal["ask", "fail"] = "ask"
+
+    def __post_init__(self) -> None:
+        for limit in ("iterations", "tool_calls", "tokens", "cost", "seconds"):
+            if (most := getattr(self, limit)) is not None and not most > 0:
+                raise DefinitionError(f"the limit of an agent's {limit} is {most}; as much again would be none")
 
     def reached(self, spent: Spent, grants: int) -> str | None:
         """The limit that is reached, in words, after so many grants of as much again."""
