@@ -21,7 +21,7 @@ from spectra_bot.agent.recording import CALL, finished_as, recorded_decision, re
 from spectra_bot.agent.tools import RecordedTools
 from spectra_bot.context import StepContext
 from spectra_bot.interrupts import InterruptException, InterruptRequest
-from spectra_bot.options import InterruptOption
+from spectra_bot.options import InterruptOption, InterruptStatus
 
 MORE, STOP = "more", "stop"
 
@@ -171,7 +171,10 @@ class AgentKeeper(AbstractCapability[Any]):
                 InterruptRequest(
                     reason=f"The agent has reached its limit of {limit}. May it go on?",
                     data={"so far": self.spent.in_words()},
-                    options=(InterruptOption(MORE, "As much again"), InterruptOption(STOP, style="danger")),
+                    options=(
+                        InterruptOption(MORE, "As much again"),
+                        InterruptOption(STOP, style="danger", status=InterruptStatus.REJECTED),  # a retry asks again
+                    ),
                     **self._ask,
                 ),
                 key=f"limit {self._grants}",

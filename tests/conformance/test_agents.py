@@ -333,6 +333,19 @@ async def test_limit_asks_for_more_and_stops_when_told(open_runner: OpenRunner) 
     assert world.done == [f"look {number}" for number in range(4)]
 
 
+async def test_retry_of_an_agent_that_was_stopped_at_its_limit_asks_again(open_runner: OpenRunner) -> None:
+    world, script = World(), Script([call("look", "a", what="x")], "over")
+    runner = await open_runner(workflow_of(agent_of(script, world.look), limits=AgentLimits(iterations=1)))
+
+    asked = await runner.run("agent")
+    stopped = await runner.resume(asked.run_id, asked.pending[0].answer("stop"))
+    again = await runner.retry(stopped.run_id)
+    done = await runner.resume(asked.run_id, again.pending[0].answer("more"))
+
+    assert done.outputs == {"work": "over"}
+    assert script.replies == 2
+
+
 async def test_limit_may_fail_the_step(open_runner: OpenRunner) -> None:
     world = World()
     script = Script(*([call("look", "a", what=str(number))] for number in range(9)), "over")
