@@ -15,9 +15,10 @@ from pydantic_ai.messages import (
     ToolReturn,
 )
 from pydantic_ai.tools import RunContext
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
 from spectra_bot.context import StepContext
+from spectra_bot.redact import redact
 
 EVERY_S = 1.0
 """The text is shown at most so often."""
@@ -61,13 +62,14 @@ class AgentProgress:
         Args:
             call: tells this call from all others of the step.
         """
-        given = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
+        shown = _shown(dict(arguments))
+        given = ", ".join(f"{name}={_short(value)}" for name, value in shown.items()) if shown is not None else "…"
         self._ctx.progress(text=_cut(f"{tool}({given})"), about=call)
 
     def came_to(self, call: str, tool: str, result: object) -> None:
         """A tool call has ended."""
         told = result.return_value if isinstance(result, ToolReturn) else result
-        self._ctx.progress(text=_cut(f"{tool}: {_short(told)}"), about=call)
+        self._ctx.progress(text=_cut(f"{tool}: {_short(_shown(told))}"), about=call)
 
     def _add(self, text: str) -> None:
         if self._is_live:
@@ -81,13 +83,16 @@ class AgentProgress:
             self._ctx.progress(text=self._text[-MAX_TEXT:])
 
 
-def _short(value: object) -> str:
-    if isinstance(value, str):
-        return value
+def _shown(value: object) -> Any:
+    """The value with its secrets masked while their names still tell: whoever shows the text only sees the text."""
     try:
-        return to_json(value, serialize_unknown=True, bytes_mode="base64").decode()
+        return redact(to_jsonable_python(value, serialize_unknown=True, bytes_mode="base64"))
     except ValueError:  # what can't be shown was done all the same
-        return type(value).__name__
+        return None
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else to_json(value).decode()
 
 
 def _cut(text: str) -> str:

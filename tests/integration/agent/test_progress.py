@@ -8,6 +8,7 @@ from pydantic_ai.exceptions import ToolFailed
 
 from spectra_bot import InterruptRequest, RunUpdate, StepContext, WorkflowRunner
 from spectra_bot.agent import progress
+from spectra_bot.redact import MASK
 from tests.conformance.agents import Script, agent_of, call, workflow_of
 
 
@@ -37,6 +38,24 @@ async def test_text_and_calls_are_shown_once(monkeypatch: pytest.MonkeyPatch) ->
 
     assert before == ["Because.", "look(what=x)", 'look: {"seen":"x"}', "Because.", "ask()"]
     assert shown[len(before) :] == ["ask()", "ask: approve", "It is done."]
+
+
+async def test_secrets_of_a_call_are_masked_by_their_names() -> None:
+    shown: list[str] = []
+
+    async def log_in(ctx: RunContext[StepContext], user: str, password: str) -> dict[str, str]:
+        return {"token": f"for {user}"}
+
+    script = Script([call("log_in", "a", user="ada", password="hunter2")], "over")
+    async with WorkflowRunner(
+        workflows=[workflow_of(agent_of(script, log_in))],
+        database=":memory:",
+        listeners=[lambda update: shown.append(update.text or "")],
+    ) as runner:
+        await runner.run("agent")
+
+    assert f"log_in(user=ada, password={MASK})" in shown
+    assert f'log_in: {{"token":"{MASK}"}}' in shown
 
 
 async def test_what_a_tool_tells_the_model_is_shown_as_its_outcome() -> None:
