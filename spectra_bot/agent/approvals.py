@@ -8,19 +8,16 @@ from typing import Any
 
 from pydantic import JsonValue
 from pydantic_ai.tools import ToolApproved, ToolDenied
-from pydantic_core import from_json, to_json
 
+from spectra_bot.agent import editing
+from spectra_bot.agent.editing import Arguments
 from spectra_bot.agent.limits import Spent
 from spectra_bot.context import StepContext
 from spectra_bot.errors import InterruptTimedOutError
-from spectra_bot.forms import FieldKind, Form, FormField
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.options import InterruptOption, InterruptStatus
 
 APPROVE, REJECT, EDIT = "approve", "reject", "edit"
-ARGUMENTS = "arguments"
-
-Arguments = dict[str, JsonValue]
 NeedsApproval = Callable[[str, Mapping[str, JsonValue]], bool]
 """Whether a call needs somebody's approval, by the tool's name and the arguments."""
 
@@ -76,7 +73,7 @@ async def decide(
             return ToolDenied("Nobody decided in time whether this call may be made.")
         attempt += 1
         if response.option == EDIT:
-            edited, problem = _edited(response)
+            edited, problem = editing.edited(response, arguments)
             if problem is None:
                 verdict = judge(edited)
                 problem = verdict.problem
@@ -111,32 +108,13 @@ def question(
     return InterruptRequest(
         reason=f"The agent wants to {verb} {call.tool}",
         data=data,
-        options=(InterruptOption(APPROVE), InterruptOption(REJECT), InterruptOption(EDIT, form=_form(arguments))),
+        options=(
+            InterruptOption(APPROVE),
+            InterruptOption(REJECT),
+            InterruptOption(EDIT, form=editing.form(arguments)),
+        ),
         **ask,
     )
-
-
-def _form(arguments: Arguments) -> Form:
-    as_text = to_json(arguments, indent=2).decode()
-    field = FormField(
-        name=ARGUMENTS,
-        label="Arguments as JSON",
-        kind=FieldKind.TEXT,
-        default=as_text,
-        multiline=True,
-        help="Checked by the tool's own schema before anything runs.",
-    )
-    return Form(fields=(field,))
-
-
-def _edited(response: InterruptResponse) -> tuple[Arguments, str | None]:
-    try:
-        edited = from_json(str(response.data.get(ARGUMENTS, "")))
-    except ValueError as error:
-        return {}, f"no JSON: {error}"
-    if not isinstance(edited, dict):
-        return {}, "the arguments have to be a JSON object"
-    return edited, None
 
 
 def _denial(response: InterruptResponse) -> str:

@@ -13,7 +13,8 @@ from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, RunCont
 from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
 from pydantic_core import to_jsonable_python
 
-from spectra_bot.agent.approvals import Arguments, NeedsApproval, ProposedCall, Verdict, decide
+from spectra_bot.agent.approvals import NeedsApproval, ProposedCall, Verdict, decide
+from spectra_bot.agent.editing import Arguments
 from spectra_bot.agent.errors import AgentLimitError, AgentStoppedError
 from spectra_bot.agent.limits import AgentLimits, Spent
 from spectra_bot.agent.progress import AgentProgress
