@@ -159,7 +159,10 @@ class AgentKeeper(AbstractCapability[Any]):
             except ValidationError as error:
                 said = (f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
                 return Verdict(problem="; ".join(said))
-            return Verdict(needs_approval=not by_rule or self.must_ask(call.tool_name, checked))
+            try:
+                return Verdict(needs_approval=not by_rule or self.must_ask(call.tool_name, checked))
+            except Exception as error:  # noqa: BLE001  a rule that fails is no reason to lose the run, or to let it pass
+                return Verdict(problem=f"needs_approval can't judge it: {type(error).__name__}: {error}")
 
         return await recorded_decision(part, lambda: decide(part, proposed, judge=judge, ask=self._ask))
 

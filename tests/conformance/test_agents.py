@@ -139,6 +139,24 @@ async def test_edited_call_is_judged_as_its_tool_would_get_it(open_runner: OpenR
     assert world.done == ["delete /srv/y"]
 
 
+async def test_edited_call_that_the_rule_can_not_judge_is_not_used(open_runner: OpenRunner) -> None:
+    world, script = World(), Script([call("delete", "a", path="/srv/x")], "over")
+    runner = await open_runner(
+        workflow_of(
+            agent_of(script, world.delete),
+            needs_approval=lambda _, arguments: {"/srv/x": True, "/tmp": False}[arguments["path"]],  # noqa: S108
+        )
+    )
+
+    asked = await runner.run("agent")
+    again = await runner.resume(asked.run_id, edit(asked.pending[0], '{"path": "/"}'))
+    done = await runner.resume(asked.run_id, again.pending[0].answer("reject"))
+
+    assert again.pending[0].data["could not be used"] == "needs_approval can't judge it: KeyError: '/'"
+    assert done.outputs == {"work": "over"}
+    assert world.done == []
+
+
 async def test_edited_call_of_a_tool_that_requires_approval_is_always_shown_again(open_runner: OpenRunner) -> None:
     world, script = World(), Script([call("delete", "a", path="/srv/x")], "over")
     runner = await open_runner(
