@@ -13,11 +13,11 @@ from pydantic_ai import RunContext
 from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models.function import AgentInfo
 
-from spectra_bot import RunStatus, StepContext, Workflow, WorkflowRunner
+from spectra_bot import RunStatus, StepContext, Workflow
 from spectra_bot.agent import keeper, tools
 from tests.conformance.agents import Script, agent_of, call, workflow_of
+from tests.engines import Place, a_runner
 
-RUN = "agent-run"
 TURNS = (
     [call("work", "a", what="1a"), call("work", "b", what="1b"), call("work", "c", what="1c")],
     [call("work", "a", what="2a")],
@@ -79,9 +79,9 @@ class Model(Script):
         return await super().__call__(messages, info)
 
 
-def live(database: str, journal: str, kill_at: int) -> None:
+def live(place: Place, journal: Path, kill_at: int) -> None:
     """Run the agent, from where it was, until it is over or the process is killed."""
-    doom = Doom(kill_at, Path(journal))
+    doom = Doom(kill_at, journal)
     for module, name in ((keeper, "recorded_reply"), (tools, "recorded_tool")):
         setattr(module, name, doom.ends_after_storing(getattr(module, name)))
 
@@ -91,11 +91,11 @@ def live(database: str, journal: str, kill_at: int) -> None:
         await asyncio.sleep(0)
         return what
 
-    asyncio.run(_to_the_end(database, workflow_of(agent_of(Model(doom), work))))
+    asyncio.run(_to_the_end(place, journal.stem, workflow_of(agent_of(Model(doom), work))))
 
 
-async def _to_the_end(database: str, workflow: Workflow) -> None:
-    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
-        result = await runner.run("agent", run_id=RUN)
+async def _to_the_end(place: Place, run_id: str, workflow: Workflow) -> None:
+    async with a_runner(place, [workflow]) as runner:
+        result = await runner.run("agent", run_id=run_id)
         assert result.status is RunStatus.COMPLETED, result.error
         assert result.outputs == {"work": "over"}
