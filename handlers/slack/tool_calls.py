@@ -109,7 +109,7 @@ def spent_blocks(spent: str | None) -> list[Block]:
 def _diff_blocks(
     before: Mapping[str, JsonValue], after: Mapping[str, JsonValue], room: int, see_all: str
 ) -> list[Block]:
-    lines = list(_diff_lines(redact(dict(before)), redact(dict(after))))
+    lines = list(_diff_lines(dict(before), dict(after)))
     if not lines:
         return []
     text = printable("\n".join(lines))
@@ -120,11 +120,14 @@ def _diff_blocks(
     return [code_block("Edited", "- before  + after", piece.shown, notice)]
 
 
-def _diff_lines(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> Iterator[str]:
+def _diff_lines(before_in_clear: dict[str, JsonValue], after_in_clear: dict[str, JsonValue]) -> Iterator[str]:
+    before, after = redact(before_in_clear), redact(after_in_clear)
     for key in dict.fromkeys([*before, *after]):
         old = _lines(key, before[key]) if key in before else []
         new = _lines(key, after[key]) if key in after else []
         if old == new:
+            if before_in_clear.get(key) != after_in_clear.get(key) and before.get(key) == after.get(key):
+                yield f"  {one_line(key, 80)}: what is masked here was changed"
             continue
         told = difflib.unified_diff(old, new, lineterm="", n=_CONTEXT_LINES)
         for line in itertools.islice(told, 3, None):  # behind the names of files, and where the first part begins

@@ -99,6 +99,15 @@ def test_edited_call_is_shown_before_and_after() -> None:
     assert "*force*\ntrue" in shown
 
 
+def test_change_of_a_secret_is_told_and_not_shown() -> None:
+    before = {"user": "ada", "password": "hunter2"}
+    message = approval(of_call(arguments={**before, "password": "hunter3"}, before=before))
+
+    shown = [text for _, text in texts(message.blocks)]
+    assert "  password: what is masked here was changed" in shown
+    assert not any("hunter" in text for text in shown)
+
+
 def test_parts_of_a_long_text_that_changed_are_told_apart() -> None:
     lines = [f"line {number}" for number in range(30)]
     after = ["first", *lines[1:29], "last"]
