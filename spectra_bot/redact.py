@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import overload
 
 from pydantic import JsonValue
+from pydantic_core import from_json, to_json
 
 from spectra_bot.json_values import Path, copy_of
 
@@ -48,6 +49,7 @@ def redact(value: JsonValue) -> JsonValue:
     """The value with secrets masked: those under a telling name, and texts that look like a known kind of token."""
     match value:
         case str():
+            value = _masked_object(value)
             masked = _VALUES.sub(rf"\g<kept>{MASK}", value)
             # A password behind a user that was masked as a token is found only now.
             return masked if masked == value else redact(masked)
@@ -57,6 +59,18 @@ def redact(value: JsonValue) -> JsonValue:
             return [redact(item) for item in value]
         case _:
             return value
+
+
+def _masked_object(text: str) -> str:
+    """A text that is a JSON object, such as arguments that somebody typed, with what has a telling name masked."""
+    if not (text.lstrip().startswith("{") and text.rstrip().endswith("}")):
+        return text
+    try:
+        value = from_json(text)
+    except (ValueError, RecursionError):
+        return text
+    masked = redact(value)
+    return text if masked == value else to_json(masked, indent=2).decode()
 
 
 def mask(value: JsonValue, paths: Iterable[Path]) -> JsonValue:

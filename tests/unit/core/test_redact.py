@@ -144,3 +144,16 @@ def test_a_long_text_of_beginnings_of_tokens_is_looked_through_at_once() -> None
     assert redact(text) == text
 
     assert time.process_time() - began < 10
+
+
+def test_what_stands_under_a_telling_name_in_a_text_that_is_an_object_is_masked() -> None:
+    shown = redact('{"user": "ada", "login": {"password": "hunter2"}}')
+
+    assert "ada" in shown
+    assert MASK in shown
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("text", ['{"user":   "ada"}', "{not JSON, password: 1}", '["password"]', "{"])
+def test_any_other_text_keeps_its_form(text: str) -> None:
+    assert redact(text) == text
