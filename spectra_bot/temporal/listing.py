@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from temporalio.client import Client, WorkflowExecution
-from temporalio.service import RPCError
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 from spectra_bot.clock import Clock
 from spectra_bot.errors import StoreError
 from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.runs import RunStatus, RunSummary
+from spectra_bot.temporal.calls import CALL_S
 from spectra_bot.temporal.visibility import MEMO, STATUS, WORKFLOW, Listed, wanted
 
 RECENT_S = 5.0
 """Visibility lags behind: a run that was changed here is asked itself for so long, if its row is older."""
+MAX_PAGE = 100
+"""So many rows are read at once."""
 
 
 class Listing:
@@ -79,15 +83,34 @@ class Listing:
         workflow: str | None = None,
     ) -> None:
         query = wanted(self._task_queue, **{STATUS.name: status and status.value, WORKFLOW.name: workflow})
+        pages = self._client.list_workflows(query, page_size=min(page, MAX_PAGE))
         try:
-            async for execution in self._client.list_workflows(query, page_size=page):
-                if is_enough():
+            while not is_enough():
+                await pages.fetch_next_page()
+                for row in await asyncio.gather(*(self._row(one, status) for one in pages.current_page or ())):
+                    if row is not None and not is_enough():
+                        rows.setdefault(row.summary.run_id, row)
+                if pages.next_page_token is None:
                     return
-                row = await _row(execution)
-                if row is not None:
-                    rows.setdefault(row.summary.run_id, row)
         except RPCError as error:
             raise StoreError(f"Temporal could not list runs: {error.message}") from error
+
+    async def _row(self, execution: WorkflowExecution, status: RunStatus | None) -> Listed | None:
+        """What stands beside an execution; None where its run has gone on in another since, or is not ours."""
+        if goes_on(execution) or (status is RunStatus.FAILED and not await self._is_newest(execution)):
+            return None
+        found: Listed | None = await execution.memo_value(MEMO, None, type_hint=Listed)
+        return found
+
+    async def _is_newest(self, execution: WorkflowExecution) -> bool:
+        """No retry took it up. Where lists show every status that one stands before it, and is the one that counts."""
+        run = self._client.get_workflow_handle(execution.id)
+        try:
+            return (await run.describe(rpc_timeout=timedelta(seconds=CALL_S))).run_id == execution.run_id
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
 
     async def _bring_up_to_date(self, rows: dict[str, Listed]) -> None:
         """Ask the runs themselves that were changed here after their rows were written."""
@@ -104,9 +127,9 @@ class Listing:
         return {run_id: seq for run_id, (seq, _) in self._recent.items()}
 
 
-async def _row(execution: WorkflowExecution) -> Listed | None:
-    found: Listed | None = await execution.memo_value(MEMO, None, type_hint=Listed)
-    return found
+def goes_on(execution: WorkflowExecution) -> bool:
+    """Its run has gone on in a new one; what stands beside it is what stood then."""
+    return execution.status is WorkflowExecutionStatus.CONTINUED_AS_NEW
 
 
 def _asked_at(request: InterruptRequest) -> tuple[datetime, str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+
+from temporalio.client import Client, WorkflowFailureError
 
 from spectra_bot import (
     HumanGateStep,
@@ -85,3 +88,38 @@ async def test_run_with_more_questions_than_an_attribute_holds_goes_on(
 
     assert len(asked.pending) == 70
     assert done.outputs == {"ask": 70}
+
+
+async def test_failed_run_that_was_retried_is_no_longer_listed_as_failed(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("flaky")
+    is_mended = False
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        if not is_mended:
+            raise ConnectionError("no way there")
+
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        WorkflowRunner(workflows=[workflow], temporal=options) as bot,
+        WorkflowRunner(temporal=options, recover=False) as elsewhere,
+    ):
+        still, again = (await bot.run("flaky")).run_id, (await bot.run("flaky")).run_id
+        await closed(temporal, again)
+        is_mended = True
+        await bot.retry(again)
+        while again not in {run.run_id for run in await elsewhere.list_runs(status=RunStatus.COMPLETED)}:
+            await asyncio.sleep(0.05)
+        failed = await elsewhere.list_runs(status=RunStatus.FAILED)
+
+    assert [run.run_id for run in failed] == [still]
+
+
+async def closed(server: TemporalServer, run_id: str) -> None:
+    """Return when a run is closed, and a retry has to begin it anew."""
+    client = await Client.connect(server.address)
+    with contextlib.suppress(WorkflowFailureError):
+        await client.get_workflow_handle(run_id).result()

@@ -123,6 +123,35 @@ async def test_deadline_is_kept_over_it(temporal: TemporalServer, task_queue: st
     assert done.outputs == {"ask": True, "work": 12}
 
 
+async def test_lists_show_it_as_it_stands_and_not_as_it_stood_when_it_went_on(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("long")
+    workflow.add("gate", HumanGateStep("Enough?", ("approve", "again"), routes={"again": "gate"}))
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with (
+        asyncio.timeout(60),
+        WorkflowRunner(workflows=[workflow], temporal=options) as bot,
+        WorkflowRunner(temporal=options, recover=False) as elsewhere,
+    ):
+        result = await bot.run("long", run_id=task_queue)
+        while await executions(temporal, task_queue) == 1:
+            result = await bot.resume(task_queue, result.pending[0].answer("again"))
+        await bot.resume(task_queue, result.pending[0].answer("approve"))
+        while not await elsewhere.list_runs(status=RunStatus.COMPLETED):
+            await asyncio.sleep(0.05)
+        waiting = await elsewhere.list_pending()
+        others = [
+            run
+            for status in RunStatus
+            if status is not RunStatus.COMPLETED
+            for run in await elsewhere.list_runs(status=status)
+        ]
+
+    assert (list(waiting), others) == ([], [])
+
+
 @pytest.mark.parametrize("must_stop", [False, True])
 async def test_run_whose_log_is_too_large_for_another_goes_on_in_its_own(
     temporal: TemporalServer, task_queue: str, monkeypatch: pytest.MonkeyPatch, must_stop: bool
