@@ -22,6 +22,7 @@ from spectra_bot.retry_policy import asked_pause_s, pause_s
 from spectra_bot.runs import InterruptRecord
 from spectra_bot.temporal.beats import beating
 from spectra_bot.temporal.messages import ConcludeCall, DeliverCall, DeliverGroupCall, Entry, SettleCall, entry_of
+from spectra_bot.temporal.server_clock import began
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ class HandlerActivities:
         request = requests[0]
         extra = {"run_id": request.run_id, "interrupt_id": request.id, "handler": name, "purpose": purpose}
         handler = self._handlers.get(name)
+        began(self._clock)
         try:
             if handler is None:
                 raise _again(f"handler {name} is not registered here", ELSEWHERE_S)

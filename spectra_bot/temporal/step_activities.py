@@ -25,6 +25,7 @@ from spectra_bot.temporal.beats import Contact, Pulse, beating
 from spectra_bot.temporal.calls import CALL_S
 from spectra_bot.temporal.effects import StepEffects
 from spectra_bot.temporal.messages import StepOutcome, entry_of
+from spectra_bot.temporal.server_clock import began
 from spectra_bot.temporal.step_calls import PUT_OFF, WORKER_STOPPED
 from spectra_bot.workflow import Workflow
 
@@ -116,6 +117,7 @@ class StepActivities:
         self, call: StepCall, work: Coroutine[Any, Any, Sequence[e.Event]], effects: StepEffects | None = None
     ) -> StepOutcome:
         """What comes of some work, which may clean up when it is cancelled; its effects are ended in any case."""
+        began(self._clock)
         working = asyncio.create_task(work)
         try:
             await _ended_or_cancelled(working)

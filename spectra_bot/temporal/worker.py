@@ -17,6 +17,7 @@ from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, L
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconciler
 from spectra_bot.temporal.run import SpectraRun
+from spectra_bot.temporal.server_clock import servers_time
 from spectra_bot.temporal.step_activities import StepActivities
 from spectra_bot.temporal.storing import StoresResults
 from spectra_bot.temporal.turns import TurnRunner
@@ -53,7 +54,7 @@ def make_worker(
         workflows,
         client=client,
         contact=contact,
-        clock=clock,
+        clock=servers_time(clock),
         handlers=list(named),
         grouping=[name for name, handler in named.items() if isinstance(handler, DeliversGroups)],
         max_payload_bytes=max_payload_bytes,
@@ -63,7 +64,7 @@ def make_worker(
     asking = HandlerActivities(
         named,
         client=client,
-        clock=clock,
+        clock=servers_time(clock),
         max_payload_bytes=max_payload_bytes,
         answer=answer,
         look=look,
