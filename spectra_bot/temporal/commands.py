@@ -108,6 +108,8 @@ class RunCommands:
 
     def leave(self, outcome: StepOutcome) -> None:
         """A step's code has ended; its activity goes on until its effects are done, and must not be cancelled."""
+        if outcome.activity and outcome.activity not in self.steps.executing:
+            return  # its worker was taken for dead, and what the step does elsewhere goes on
         command = RunStep(outcome.step, outcome.visit)
         self._left.add(command)
         task = self._running.pop(command, None)

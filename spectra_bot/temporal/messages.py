@@ -78,6 +78,8 @@ class StepOutcome:
     """The handlers that are registered where it ran: who is asked about its questions, in this order."""
     grouping: Sequence[str] = ()
     """Those of them that deliver a group's questions together."""
+    activity: str = ""
+    """Which activity tells it, where that is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

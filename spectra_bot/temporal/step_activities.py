@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -130,7 +131,7 @@ class StepActivities:
                 grouping=self._grouping,
             )
             if effects is not None and effects.under_way:
-                await self._signal("left", outcome)
+                await self._signal("left", replace(outcome, activity=activity.info().activity_id))
                 await _effects_ended(effects)
                 outcome = StepOutcome(step=call.step, visit=call.visit)
             if working.cancelled():

@@ -22,6 +22,8 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
+from spectra_bot.temporal.connection import data_converter
+from spectra_bot.temporal.messages import StepOutcome
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.visibility import wanted
 from tests.temporal_server import TemporalServer
@@ -194,3 +196,32 @@ def test_lists_ask_by_equality_alone() -> None:
     query = wanted("it's mine", SpectraStatus="interrupted", SpectraWorkflow=None)
 
     assert query == "WorkflowType = 'SpectraRun' AND TaskQueue = 'it\\'s mine' AND SpectraStatus = 'interrupted'"
+
+
+async def test_execution_that_was_taken_for_dead_does_not_stop_the_one_in_its_place(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    """Its process stood still in an effect, goes on too late, and tells that its code has ended."""
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    workflow = Workflow("working")
+    executions: list[str] = []
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        executions.append(ctx.step)
+        begun.set()
+        await may_end.wait()
+
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        await bot.start("working", run_id=task_queue)
+        await begun.wait()
+        client = await Client.connect(temporal.address, data_converter=data_converter(None))
+        dead = StepOutcome(step="work", visit=1, activity="run-0")
+        await client.get_workflow_handle(task_queue).signal("left", dead)
+        await bot.get(task_queue)
+        may_end.set()
+        done = await bot.wait(task_queue, over=True)
+
+    assert done.status is RunStatus.COMPLETED
+    assert executions == ["work"]
