@@ -19,7 +19,7 @@ from spectra_bot.engine.execution import Execution
 from spectra_bot.engine.ids import new_id
 from spectra_bot.engine.step_call import StepCall
 from spectra_bot.engine.time_limit import CLEAN_UP_S
-from spectra_bot.errors import LeaseLostError, PlaceError
+from spectra_bot.errors import LeaseLostError, PlaceError, StoreError
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunUpdate
 from spectra_bot.temporal.beats import Contact, Pulse, beating
@@ -172,6 +172,7 @@ class StepActivities:
 
         Raises:
             LeaseLostError: this execution of the run is over.
+            StoreError: Temporal will never take it.
         """
         info = activity.info()
         assert info.workflow_id is not None, "only workflows call it"  # noqa: S101
@@ -183,6 +184,11 @@ class StepActivities:
             except (RPCError, PlaceError) as error:
                 if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
                     raise LeaseLostError(info.workflow_id) from error
+                if isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT:
+                    raise StoreError(
+                        f"Temporal does not take what this step did last: {error.message}; have it do less, and the "
+                        "rest in steps behind it"
+                    ) from error
                 logger.warning("change was not stored", extra={"run_id": info.workflow_id}, exc_info=True)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, MAX_RETRY_S)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 
 import pytest
 from temporalio.client import Client
@@ -20,7 +22,7 @@ from spectra_bot import (
     WorkflowRunner,
 )
 from spectra_bot.temporal.limits import Renewal
-from tests.temporal_server import TemporalServer
+from tests.temporal_server import TemporalServer, a_temporal
 
 EVENTS = 60
 """After about so many events a run goes on in a new execution."""
@@ -180,3 +182,22 @@ async def test_run_whose_log_is_too_large_for_another_goes_on_in_its_own(
 
     assert done.status is RunStatus.COMPLETED
     assert await executions(temporal, task_queue) == 1
+
+
+async def test_step_with_more_effects_than_temporal_takes_fails_and_says_so(tmp_path: Path, task_queue: str) -> None:
+    effects: list[int] = []
+    workflow = Workflow("busy")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        for number in range(20):
+            await ctx.once(f"effect-{number}", partial(effects.append, number))
+
+    with a_temporal(tmp_path, {"history.maximumSignalsPerExecution": 10}) as server:
+        options = TemporalOptions(address=server.address, task_queue=task_queue)
+        async with asyncio.timeout(60), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+            failed = await bot.run("busy")
+
+    assert failed.status is RunStatus.FAILED
+    assert "Temporal does not take what this step did last: exceeded workflow execution limit" in (failed.error or "")
+    assert effects == list(range(11))
