@@ -119,16 +119,22 @@ class RunCalls:
             return False
         return True
 
-    async def closed(self, run_id: str) -> None:
+    async def closed(self, run_id: str) -> str | None:
         """Return when a run is closed in Temporal; one call that the server holds, and makes anew where it must.
+
+        Returns:
+            How Temporal or its operator ended it; None where it ended by itself.
 
         Raises:
             RunNotFoundError: no such run.
             StoreError: Temporal can't be reached.
         """
-        with contextlib.suppress(WorkflowFailureError):
+        try:
             async with self._translated(run_id):
                 await self._handle(run_id).result()
+        except WorkflowFailureError as error:
+            return None if isinstance(error.cause, ApplicationError) else str(error.cause)
+        return None
 
     async def memo(self, run_id: str, name: str, kind: type[_Memo]) -> _Memo | None:
         """What was written beside a run when it was started; None where it is another program's."""

@@ -38,13 +38,14 @@ class Waiting:
 
         Raises:
             RunNotFoundError: no such run.
-            StoreError: nobody ever said how it stands.
+            StoreError: nobody ever said how it stands, or Temporal ended it where it stands.
         """
         changed = asyncio.Event()
         self._watchers.setdefault(run_id, set()).add(changed)
-        closing = asyncio.create_task(self._closed(run_id, changed))
+        closing = asyncio.create_task(self._closed(run_id))
+        closing.add_done_callback(lambda _: changed.set())
         try:
-            return await self._rested(run_id, changed, over=over)
+            return await self._rested(run_id, changed, closing, over=over)
         finally:
             closing.cancel()
             self._watchers[run_id].discard(changed)
@@ -56,12 +57,15 @@ class Waiting:
         for changed in self._watchers.get(run_id, ()):
             changed.set()
 
-    async def _rested(self, run_id: str, changed: asyncio.Event, *, over: bool) -> tuple[RunResult, int]:
+    async def _rested(
+        self, run_id: str, changed: asyncio.Event, closing: asyncio.Task[str | None], *, over: bool
+    ) -> tuple[RunResult, int]:
         pause = first = MAX_LOOK_S if over else FIRST_LOOK_S  # of its end Temporal tells by itself
         asking_since: float | None = None
         gives_up_at: float | None = _now() + UNANSWERED_S
         while True:
             changed.clear()
+            ended_by = closing.result() if closing.done() else None
             rest = await self._look(run_id, is_last=gives_up_at is not None and _now() > gives_up_at)
             if rest is not None:
                 gives_up_at = None
@@ -72,19 +76,24 @@ class Waiting:
                     return rest.result, rest.seq
                 if not rests:
                     asking_since = None
+                if not rest.status.over and ended_by is not None:
+                    raise StoreError(
+                        f"run {run_id} does not go on: it was ended in Temporal from outside ({ended_by}); see what "
+                        "it has done, and start another"
+                    )
             try:
                 await asyncio.wait_for(changed.wait(), pause)
                 pause = first
             except TimeoutError:
                 pause = min(pause * 2, MAX_LOOK_S)
 
-    async def _closed(self, run_id: str, changed: asyncio.Event) -> None:
-        """Have a run looked at when it is closed; Temporal tells that by itself, and sooner than a look would."""
+    async def _closed(self, run_id: str) -> str | None:
+        """Return when a run is closed: who ended it. Temporal tells that by itself, and sooner than a look would."""
         try:
-            await self._calls.closed(run_id)
+            return await self._calls.closed(run_id)
         except (StoreError, RunNotFoundError):
             logger.debug("run's end is not watched", extra={"run_id": run_id}, exc_info=True)  # looks go on
-        changed.set()
+            return None
 
     async def _look(self, run_id: str, *, is_last: bool) -> Rest | None:
         """Whether a run rests; None while nobody can say."""

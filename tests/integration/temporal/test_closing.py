@@ -5,8 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from temporalio.client import Client
 
-from spectra_bot import AlreadyAnsweredError, HumanGateStep, RunFinishedError, TemporalOptions, Workflow, WorkflowRunner
+from spectra_bot import (
+    AlreadyAnsweredError,
+    HumanGateStep,
+    RunFinishedError,
+    StoreError,
+    TemporalOptions,
+    Workflow,
+    WorkflowRunner,
+)
 from tests.temporal_server import TemporalServer
 
 TIMEOUT_S = 60
@@ -29,3 +38,18 @@ async def test_late_answer_and_cancel_of_a_run_that_is_just_closing(temporal: Te
                     await bot.answer(request.id, request.answer("reject", responder="cli:bob"))
             with pytest.raises(RunFinishedError):
                 await bot.cancel(asked.run_id)
+
+
+async def test_wait_for_a_run_that_was_ended_from_outside_says_so(temporal: TemporalServer, task_queue: str) -> None:
+    """By an operator, or by Temporal itself, whose history of the run has grown too large."""
+    workflow = Workflow("asking")
+    workflow.add("gate", HumanGateStep("Ship it?"))
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        asked = await bot.run("asking")
+        waiting = asyncio.create_task(bot.wait(asked.run_id, over=True))
+        client = await Client.connect(temporal.address)
+        await client.get_workflow_handle(asked.run_id).terminate("by hand")
+        with pytest.raises(StoreError, match=f"{asked.run_id} does not go on: it was ended in Temporal"):
+            await waiting
