@@ -9,7 +9,6 @@ from spectra_bot import (
     AlreadyAnsweredError,
     InvalidInputsError,
     InvalidWordError,
-    PayloadTooLargeError,
     RunExistsError,
     RunStatus,
     Step,
@@ -17,7 +16,6 @@ from spectra_bot import (
     StepResult,
     UnknownWorkflowError,
     Workflow,
-    WorkflowRunner,
 )
 from tests.conformance.asking import approval
 from tests.conformance.conftest import OpenRunner
@@ -125,19 +123,6 @@ async def test_output_that_is_no_json_fails_the_step_and_names_the_place(open_ru
     done = await runner.run("odd")
 
     assert done.error == "work: output of work.plan[1]: object is not JSON"
-
-
-async def test_payload_past_the_limit_is_refused_with_name_size_and_limit() -> None:
-    workflow = Workflow("large")
-
-    @workflow.step
-    async def work(ctx: StepContext) -> str:
-        return "x" * 2000
-
-    async with WorkflowRunner(workflows=[workflow], database=":memory:", max_payload_bytes=1000) as runner:
-        done = await runner.run("large")
-
-    assert done.error == f"work: {PayloadTooLargeError('output of work', 2002, 1000)}"
 
 
 async def test_class_steps_and_skipped_results_work_like_functions(open_runner: OpenRunner) -> None:

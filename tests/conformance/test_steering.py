@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from spectra_bot import (
-    AlreadyAnsweredError,
-    HumanGateStep,
     InterruptRequest,
     RunFinishedError,
     RunStatus,
     StepContext,
     StepResult,
     Workflow,
-    WorkflowRunner,
 )
 from tests.conformance.asking import approval
 from tests.conformance.conftest import OpenRunner
@@ -125,25 +121,3 @@ async def test_step_that_fails_behind_an_unanswered_question_is_parked(open_runn
     done = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
 
     assert done.outputs["work"] == "shipped"
-
-
-async def test_refused_answer_takes_over_nothing(tmp_path: Path) -> None:
-    started = asyncio.Event()
-    database = str(tmp_path / "spectra.db")
-    workflow = Workflow("asking")
-    workflow.add("gate", HumanGateStep("Ship it?"))
-
-    @workflow.step
-    async def ship(ctx: StepContext) -> None:
-        started.set()
-
-    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
-        asked = await runner.run("asking")
-        [request] = asked.pending
-    async with WorkflowRunner(database=database, recover=False) as elsewhere:
-        await elsewhere.answer(request.id, request.answer("approve", responder="cli:ada"))
-    async with WorkflowRunner(workflows=[workflow], database=database, recover=False) as refused:
-        with pytest.raises(AlreadyAnsweredError):
-            await refused.answer(request.id, request.answer("reject", responder="cli:bob"))
-
-    assert not started.is_set()

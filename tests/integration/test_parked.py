@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from spectra_bot import (
+    AlreadyAnsweredError,
     Delivered,
     HumanGateStep,
     InterruptRequest,
@@ -391,3 +392,24 @@ async def test_what_is_asked_every_second_looks_at_no_row_of_a_run_that_waits(da
     tables = [step for step in reads if step.split()[1] in ("r", "i", "runs", "interrupts")]
     assert tables
     assert [step for step in tables if step.startswith("SCAN") and not step.endswith("runs_owned")] == [], plan
+
+
+async def test_refused_answer_takes_over_nothing(database: str) -> None:
+    started = asyncio.Event()
+    workflow = Workflow("asking")
+    workflow.add("gate", HumanGateStep("Ship it?"))
+
+    @workflow.step
+    async def ship(ctx: StepContext) -> None:
+        started.set()
+
+    async with WorkflowRunner(workflows=[workflow], database=database) as runner:
+        asked = await runner.run("asking")
+        [request] = asked.pending
+    async with WorkflowRunner(database=database, recover=False) as elsewhere:
+        await elsewhere.answer(request.id, request.answer("approve", responder="cli:ada"))
+    async with WorkflowRunner(workflows=[workflow], database=database, recover=False) as refused:
+        with pytest.raises(AlreadyAnsweredError):
+            await refused.answer(request.id, request.answer("reject", responder="cli:bob"))
+
+    assert not started.is_set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from spectra_bot import (
     Workflow,
     WorkflowRunner,
 )
+from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES
+from spectra_bot.testing.clock import ManualClock
+from tests.engines import built_on
 
 LIMIT = 2_000
 Runner = Callable[..., WorkflowRunner]
@@ -41,11 +45,13 @@ def circle() -> list[object]:
 
 
 @pytest.fixture(params=[LIMIT])
-def build(tmp_path: Path, request: pytest.FixtureRequest) -> Runner:
+def build(place: dict[str, Any], clock: ManualClock, tmp_path: Path, request: pytest.FixtureRequest) -> Runner:
+    options = place.get("temporal")
+    if options is not None and request.param > MAX_PAYLOAD_BYTES:  # what lifts Temporal's own limit
+        place = {"temporal": replace(options, payloads=f"file://{tmp_path}")}
+
     def built(*workflows: Workflow, **more: Any) -> WorkflowRunner:
-        return WorkflowRunner(
-            workflows=workflows, database=str(tmp_path / "spectra.db"), max_payload_bytes=request.param, **more
-        )
+        return WorkflowRunner(workflows=workflows, clock=clock, max_payload_bytes=request.param, **place, **more)
 
     return built
 
@@ -263,10 +269,11 @@ async def test_higher_limit_holds_at_every_door(build: Runner) -> None:
     assert done.outputs["work"] == large
 
 
-async def test_limit_may_be_set_by_the_builder() -> None:
-    runner = WorkflowRunner.builder().add_workflow(gated()).with_database(":memory:").with_max_payload(LIMIT).build()
+async def test_limit_may_be_set_by_the_builder(place: dict[str, Any]) -> None:
+    where = place.get("temporal") or Path(place["database"])
+    builder = WorkflowRunner.builder().add_workflow(gated()).with_max_payload(LIMIT)
 
-    async with runner:
+    async with built_on(builder, where) as runner:
         with pytest.raises(PayloadTooLargeError, match=f"the limit is {LIMIT:,};"):
             await runner.start("gated", {"plan": "x" * LIMIT})
 
