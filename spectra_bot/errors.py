@@ -32,7 +32,8 @@ SpectraError
 ├── StoreError                  the database can't be used, or refused a change
 │   ├── LeaseLostError          another process owns the run now
 │   ├── PlaceError              the place of large payloads can't be used, or what lies there is missing or altered
-│   └── NotRecordedError        nothing says that the change is stored; the same again is safe
+│   ├── NotRecordedError        nothing says that the change is stored; the same again is safe
+│   └── NotFollowedError        the change is stored, and nobody says how its run stands since
 ├── AgentLimitError             an agent reached a limit that does not ask; stands in agent/errors.py
 ├── AgentStoppedError           an agent was stopped at a limit; stands in agent/errors.py
 ├── SettingsError               a setting is missing or can't be used; stands in settings.py
@@ -320,6 +321,14 @@ class NotRecordedError(StoreError):
         super().__init__(
             f"run {run_id}: this is not recorded yet, because {why}, then do the same again: it counts once"
         )
+
+
+class NotFollowedError(StoreError):
+    """A change of a run is stored, but nobody could say how the run stands since."""
+
+    def __init__(self, run_id: str, why: object) -> None:
+        self.run_id = run_id
+        super().__init__(f"that is stored, but {why}")
 
 
 def in_words(fields: Mapping[str, str]) -> str:

@@ -10,6 +10,8 @@ from spectra_bot.errors import (
     DefinitionError,
     InvalidInputsError,
     InvalidWordError,
+    NotFollowedError,
+    NotRecordedError,
     SpectraError,
     UnknownWorkflowError,
 )
@@ -38,10 +40,15 @@ class Refusal(click.ClickException):
 
 
 def exit_code_of(error: SpectraError) -> ExitCode:
-    """Usage for what was called or set up wrongly; refused for everything the product said no to."""
+    """Usage for what was called or set up wrongly; refused for everything the product said no to.
+
+    What is stored already, or may still be, is neither: it waits for somebody to carry it on.
+    """
     match error:
         case SettingsError() | DefinitionError() | UnknownWorkflowError() | InvalidInputsError() | InvalidWordError():
             return ExitCode.USAGE
+        case NotRecordedError() | NotFollowedError():
+            return ExitCode.WAITING
         case _:
             return ExitCode.REFUSED
 

@@ -64,7 +64,7 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 completed, 1 failed or cancelled, 2 usage, 3 waiting for an answer, "
+    epilog="Exit codes: 0 completed, 1 failed or cancelled, 2 usage, 3 waiting for an answer or a worker, "
     "4 refused and nothing changed, 130 stopped by Ctrl-C.",
 )
 @click.version_option(package_name="spectra-bot", prog_name="spectra-bot")

@@ -17,7 +17,7 @@ from spectra_bot.cli.outcome import end_with, tell, tell_how_to_carry_on
 from spectra_bot.cli.output import print_records, stderr, stdout
 from spectra_bot.cli.runners import opened
 from spectra_bot.cli.session import Session
-from spectra_bot.errors import InvalidAnswerError
+from spectra_bot.errors import InvalidAnswerError, NotFollowedError, StoreError
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.runner import Runner
 from spectra_bot.runs import RunResult, RunStatus
@@ -54,7 +54,10 @@ def answer(call: Call, interrupt: str, option: str, note: str | None, data: str 
             if request.workflow not in runner.workflows:
                 await _tell_stored(call, runner, request, stored)
                 return None
-            result = await until_rest(runner, request.run_id)
+            try:
+                result = await until_rest(runner, request.run_id)
+            except StoreError as error:
+                raise NotFollowedError(request.run_id, error) from error
             await tell(runner, result, commands, as_json=call.as_json)
             if result.status is RunStatus.RUNNING:
                 given = [*(["--note", note] if note else []), *(["--data", data] if data is not None else [])]

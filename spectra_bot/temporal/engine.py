@@ -56,7 +56,7 @@ from spectra_bot.temporal.reconciling import OpenQuestions, ReconcilerActivity, 
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.step_activities import run_of
 from spectra_bot.temporal.visibility import MEMO, START_MEMO, Listed, StartMemo, attributes, listed, start_memo
-from spectra_bot.temporal.waiting import Waiting
+from spectra_bot.temporal.waiting import Waiting, followed
 from spectra_bot.temporal.worker import make_worker
 from spectra_bot.workflow import Workflow
 
@@ -294,23 +294,26 @@ class TemporalEngine:
             await self._result(run_id)
             raise UnknownInterruptError(interrupt_id)
         await self.answer(interrupt_id, response)
-        return await self.wait(run_id)
+        with followed(run_id):
+            return await self.wait(run_id)
 
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
         encode(reason, "reason", self._limit)
         refuse_unstorable_names(self._limit, by=by)
         await self._changes.cancel(run_id, by, reason)
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
-        with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
-            async with asyncio.timeout(CLEAN_UP_S):
-                return await self.wait(run_id)
-        return await self._result(run_id)
+        with followed(run_id):
+            with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
+                async with asyncio.timeout(CLEAN_UP_S):
+                    return await self.wait(run_id)
+            return await self._result(run_id)
 
     async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
         refuse_unstorable_names(self._limit, by=by)
         await self._changes.retry(run_id, from_step, by)
         logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
-        return await self.wait(run_id)
+        with followed(run_id):
+            return await self.wait(run_id)
 
     # Looking.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Iterator
 
 from temporalio.client import WorkflowQueryFailedError
 
 from spectra_bot.engine.asking import HANDLERS_S
-from spectra_bot.errors import PlaceError, RunNotFoundError, StoreError
+from spectra_bot.errors import NotFollowedError, PlaceError, RunNotFoundError, StoreError
 from spectra_bot.runs import RunResult, RunStatus
 from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.messages import Rest
@@ -105,6 +107,19 @@ class Waiting:
             logger.warning("run could not be asked", extra={"run_id": run_id}, exc_info=True)
             return None
         return rest
+
+
+@contextlib.contextmanager
+def followed(run_id: str) -> Iterator[None]:
+    """What is asked of a run after a change of it that is stored.
+
+    Raises:
+        NotFollowedError: nobody could say how it stands.
+    """
+    try:
+        yield
+    except StoreError as error:
+        raise NotFollowedError(run_id, error) from error
 
 
 def _now() -> float:

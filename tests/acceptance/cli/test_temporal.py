@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from typing import NoReturn
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from spectra_bot import HumanGateStep, StoreError, TemporalOptions, Workflow, WorkflowRunner
 from spectra_bot.cli import main
 from spectra_bot.demo.sample import make_sample
+from spectra_bot.temporal.waiting import Waiting
 from spectra_bot.testing import FakeSlack
 from tests.acceptance.cli.program import Program, commands_in
 from tests.acceptance.cli.test_serve import Serving, ended, posts, seen, settings
+
+ASKING = """
+from spectra_bot import HumanGateStep, Workflow
+asking = Workflow("asking")
+asking.add("gate", HumanGateStep("Ship it?"))
+"""
 
 
 @pytest.fixture
@@ -155,16 +164,60 @@ def test_run_that_nobody_takes_up_is_stored_and_its_command_says_so(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = make_sample(program.folder)
-    for name in ("SPECTRA_ENGINE", "TEMPORAL_ADDRESS", "SPECTRA_TEMPORAL_TASK_QUEUE"):
-        monkeypatch.setenv(name, program.env[name])
-    monkeypatch.setattr("spectra_bot.temporal.waiting.UNANSWERED_S", 0.0)
-    monkeypatch.setattr("spectra_bot.temporal.calls.CALL_S", 0.5)
-    words = ["run", "release", f"source={source}", f"target={target}", "--run-id", "stored"]
+    impatient_here(program, monkeypatch)
 
-    told = CliRunner().invoke(main, [*words, "--workflows", "spectra_bot.demo.release"])
+    told = typed("run", "release", f"source={source}", f"target={target}", "--run-id", "stored")
     again = program("runs", "--json")
 
     assert told.exit_code == 3, told.output
     assert "Error: that is stored, but run stored could not be reached in Temporal" in told.output
     assert "show stored" in told.output
     assert [run["run_id"] for run in again.records] == ["stored"]
+
+
+def test_cancel_that_nobody_takes_may_be_recorded_yet_and_is_not_told_as_a_refusal(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = make_sample(program.folder)
+    impatient_here(program, monkeypatch)
+    typed("run", "release", f"source={source}", f"target={target}", "--run-id", "kept")
+
+    told = typed("cancel", "kept")
+
+    assert told.exit_code == 3, told.output
+    assert "Error: run kept: this is not recorded yet" in told.output
+
+
+async def test_answer_that_is_stored_is_told_so_where_nobody_says_how_its_run_stands(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(_waiting: Waiting, run_id: str, *, over: bool) -> NoReturn:
+        raise StoreError(f"run {run_id} could not be reached")
+
+    workflow = Workflow("asking")
+    workflow.add("gate", HumanGateStep("Ship it?"))
+    options = TemporalOptions(address=program.env["TEMPORAL_ADDRESS"], task_queue=program.folder.name)
+    async with WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        [request] = (await bot.run("asking")).pending
+        loaded = program.file("asking.py", ASKING)
+        with monkeypatch.context() as patched:
+            impatient_here(program, patched)
+            patched.setattr("spectra_bot.temporal.waiting.Waiting.until_rest", silent)
+            told = await asyncio.to_thread(typed, "answer", request.id, "approve", workflows=str(loaded))
+        record = await bot.get_interrupt(request.id)
+
+    assert told.exit_code == 3, told.output
+    assert f"Error: that is stored, but run {request.run_id} could not be reached" in told.output
+    assert record.response is not None
+
+
+def impatient_here(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that are typed in this process go to the program's place, and give up soon."""
+    for name in ("SPECTRA_ENGINE", "TEMPORAL_ADDRESS", "SPECTRA_TEMPORAL_TASK_QUEUE"):
+        monkeypatch.setenv(name, program.env[name])
+    monkeypatch.setattr("spectra_bot.temporal.waiting.UNANSWERED_S", 0.0)
+    monkeypatch.setattr("spectra_bot.temporal.calls.CALL_S", 0.5)
+
+
+def typed(*words: str, workflows: str = "spectra_bot.demo.release") -> Result:
+    return CliRunner().invoke(main, [*words, "--workflows", workflows])

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from spectra_bot import NotRecordedError, RunNotFoundError, RunStatus, StoreError, TemporalOptions, WorkflowRunner
+from spectra_bot import (
+    NotFollowedError,
+    NotRecordedError,
+    RunNotFoundError,
+    RunResult,
+    RunStatus,
+    StoreError,
+    TemporalOptions,
+    WorkflowRunner,
+)
+from tests.integration.asking import asking
 from tests.integration.processes import Process
 from tests.integration.temporal.bot import runner
 from tests.temporal_server import TemporalServer, a_temporal
@@ -157,3 +168,36 @@ async def test_answer_that_no_worker_took_is_not_said_to_be_recorded_and_counts_
     assert result.status is RunStatus.COMPLETED
     assert history.count("InterruptAnswered") == 1
     assert done(tmp_path / "journal") == ["ship"]
+
+
+@pytest.mark.parametrize(
+    ("option", "change", "stored"),
+    [
+        (None, lambda bot, asked: bot.resume(asked.run_id, asked.pending[0].answer("approve")), "InterruptAnswered"),
+        (None, lambda bot, asked: bot.cancel(asked.run_id), "RunCancelled"),
+        ("reject", lambda bot, asked: bot.retry(asked.run_id), "RunRetried"),
+    ],
+    ids=["resume", "cancel", "retry"],
+)
+async def test_change_that_is_stored_is_told_so_where_nobody_says_how_its_run_stands(
+    options: TemporalOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str | None,
+    change: Callable[[WorkflowRunner, RunResult], Awaitable[RunResult]],
+    stored: str,
+) -> None:
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[asking()], temporal=options) as bot:
+        asked = await bot.run("asking")
+        if option is not None:
+            await bot.resume(asked.run_id, asked.pending[0].answer(option))
+        with monkeypatch.context() as patched:
+            patched.setattr("spectra_bot.temporal.waiting.Waiting.until_rest", nobody)
+            with pytest.raises(NotFollowedError, match=r"that is stored, but run .* could not be reached"):
+                await change(bot, asked)
+        history = [checkpoint.event for checkpoint in await bot.history(asked.run_id)]
+
+    assert stored in history
+
+
+async def nobody(_waiting: object, run_id: str, *, over: bool) -> None:
+    raise StoreError(f"run {run_id} could not be reached")
