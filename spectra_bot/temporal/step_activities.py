@@ -78,6 +78,8 @@ class StepActivities:
             name: Execution(workflow, clock=clock, max_payload_bytes=max_payload_bytes, interrupt_id=interrupt_id)
             for name, workflow in workflows.items()
         }
+        self._missed: set[str] = set()
+        """Workflows that are not loaded here, and have runs; each is told once."""
         self._client = client
         self._contact = contact
         self._clock = clock
@@ -145,6 +147,12 @@ class StepActivities:
     def _execution(self, call: StepCall) -> Execution:
         execution = self._executions.get(call.workflow)
         if execution is None:
+            if call.workflow not in self._missed:
+                self._missed.add(call.workflow)
+                logger.warning(
+                    "workflow is not loaded here, so its runs wait for another worker; start all with the same ones",
+                    extra={"run_id": call.run_id, "workflow": call.workflow},
+                )
             raise _put_off(f"workflow {call.workflow} is not loaded here", NOT_LOADED_S)
         return execution
 

@@ -13,6 +13,7 @@ from spectra_bot.clock import Clock
 from spectra_bot.interrupts import DeliversGroups, IInterruptHandler, handler_name
 from spectra_bot.runs import RunUpdate
 from spectra_bot.temporal.beats import Contact, beat_s
+from spectra_bot.temporal.eagerness import LeavesToOthers
 from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, Look
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconciler
@@ -84,7 +85,7 @@ def make_worker(
             asking.conclude,
             reconciler.reconcile,
         ],
-        interceptors=[StoresResults(client)] if has_place else [],
+        interceptors=[LeavesToOthers(workflows), *([StoresResults(client)] if has_place else [])],
         workflow_runner=WORKFLOW_RUNNER,
         max_concurrent_activities=MAX_ACTIVITIES,
         sticky_queue_schedule_to_start_timeout=STICKY,

@@ -170,6 +170,24 @@ async def test_answer_that_no_worker_took_is_not_said_to_be_recorded_and_counts_
     assert done(tmp_path / "journal") == ["ship"]
 
 
+async def test_step_whose_workflow_a_worker_lacks_waits_for_another_and_the_log_says_so(
+    options: TemporalOptions, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("spectra_bot.temporal.step_activities.NOT_LOADED_S", 0.1)
+    knowing = WorkflowRunner(workflows=[asking()], temporal=options, recover=False)
+
+    async with asyncio.timeout(TIMEOUT_S), knowing as caller, WorkflowRunner(temporal=options):
+        for _ in range(2):
+            await caller.start("asking")
+        while not (said := [one for one in caplog.records if "is not loaded here" in one.message]):
+            await asyncio.sleep(0.01)
+        async with WorkflowRunner(workflows=[asking()], temporal=options):
+            asked = [await caller.wait(run.run_id) for run in await caller.list_runs()]
+
+    assert [run.status for run in asked] == [RunStatus.INTERRUPTED] * 2
+    assert [record.__dict__["workflow"] for record in said] == ["asking"]
+
+
 @pytest.mark.parametrize(
     ("option", "change", "stored"),
     [
