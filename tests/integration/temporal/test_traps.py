@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.workflow import _Definition
 
 from spectra_bot import (
@@ -16,6 +17,7 @@ from spectra_bot import (
     InterruptRequest,
     InterruptResponse,
     NotRecordedError,
+    RunFinishedError,
     RunStatus,
     StepContext,
     TemporalOptions,
@@ -23,6 +25,7 @@ from spectra_bot import (
     WorkflowRunner,
 )
 from spectra_bot.temporal.connection import data_converter
+from spectra_bot.temporal.engine import TemporalEngine
 from spectra_bot.temporal.messages import StepOutcome
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.visibility import wanted
@@ -159,6 +162,78 @@ async def test_late_answer_to_a_closed_run_is_told_who_was_first_and_the_first_a
 
     assert again == first
     assert (late.value.option, late.value.answered_by) == ("approve", "slack:T1/U1")
+
+
+async def test_start_of_a_run_that_is_over_and_closed_starts_nothing(temporal: TemporalServer, task_queue: str) -> None:
+    done: list[str] = []
+    workflow = Workflow("quick")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        done.append(ctx.run_id)
+
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        await bot.run("quick", run_id=task_queue)
+        await until_closed(temporal, task_queue)
+        again = await bot.run("quick", run_id=task_queue)
+
+    assert again.status is RunStatus.COMPLETED
+    assert done == [task_queue]
+
+
+async def test_retry_that_comes_after_another_has_completed_the_run_runs_nothing(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    """Between its look at the failed run and its start of another execution the run may have come to a good end."""
+    executed: list[str] = []
+    workflow = Workflow("failing")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        executed.append(ctx.run_id)
+        if len(executed) == 1:
+            raise OSError("down")
+
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        engine = bot._engine  # the moment is between two of its calls
+        assert isinstance(engine, TemporalEngine)
+        changes, begin = engine._changes, engine._changes._begin
+
+        async def late(*given: Any) -> None:
+            changes._begin = begin
+            await bot.retry(task_queue)
+            await until_closed(temporal, task_queue)
+            await begin(*given)
+
+        await bot.run("failing", run_id=task_queue)
+        with pytest.raises(WorkflowFailureError):
+            await until_closed(temporal, task_queue)
+        changes._begin = late
+        with pytest.raises(RunFinishedError, match="completed"):
+            await bot.retry(task_queue)
+
+    assert executed == [task_queue] * 2
+
+
+async def test_run_is_found_by_its_workflow_starter_status_and_question(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    client = await Client.connect(temporal.address)
+
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[asking()], temporal=options) as bot:
+        asked = await bot.run("asking", requested_by="slack:T1/U1")
+        found = wanted(
+            task_queue,
+            SpectraWorkflow="asking",
+            SpectraStarter="slack:T1/U1",
+            SpectraStatus="interrupted",
+            SpectraPending=asked.pending[0].id,
+        )
+        while not (await client.count_workflows(found)).count:
+            await asyncio.sleep(0.05)
 
 
 async def until_closed(server: TemporalServer, run_id: str) -> None:
