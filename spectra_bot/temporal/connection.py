@@ -31,7 +31,7 @@ async def connect(options: TemporalOptions, place: Place | None = None) -> Clien
     Raises:
         StoreError: the server can't be reached, or refuses us.
     """
-    tls: bool | TLSConfig = options.tls
+    tls: bool | TLSConfig = options.tls or options.api_key is not None  # a key never travels in the clear
     if options.client_cert is not None or options.server_ca is not None:
         tls = TLSConfig(
             server_root_ca_cert=options.server_ca,

@@ -12,7 +12,7 @@ class TemporalOptions:
     Args:
         address: `host:port`.
         task_queue: the workers and callers that share it share their runs.
-        tls: speak TLS; what is given of certificates implies it.
+        tls: speak TLS; an API key implies it, and what is given of certificates.
         payloads: a place for payloads above 256 KiB as an fsspec URL, such as `file:///srv/spectra` or
             `s3://bucket/prefix`; all that share runs share it. Without one such payloads are refused.
         server_ca: the certificate that the server's is signed with, where it is not a public one.
