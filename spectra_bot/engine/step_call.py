@@ -32,6 +32,8 @@ class StepCall:
     spoiled: Mapping[str, str] = field(default_factory=dict)
     backs: tuple[str, ...] = ()
     """The steps that its ways back lead to, in the graph of the run."""
+    is_taken_over: bool = False
+    """A process that executed it was taken for dead, and may yet store an effect that it had begun."""
 
 
 def call_of(state: RunState, step: str) -> StepCall:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -14,6 +14,8 @@ from spectra_bot.engine.effects import done
 from spectra_bot.engine.step_call import StepCall
 from spectra_bot.errors import LeaseLostError, OnceResultError, SpectraError
 from spectra_bot.machine import events as e
+from spectra_bot.temporal.messages import KeptEffect
+from spectra_bot.temporal.own_run import OwnRun
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +24,6 @@ class StepEffects:
     """The effects of one execution of a step, each in a task of its own.
 
     Args:
-        is_ours: tells whether this execution still counts.
-        keep: returns when an event is part of the run's history in Temporal.
         report: shows progress to whoever listens in this process.
     """
 
@@ -31,17 +31,15 @@ class StepEffects:
         self,
         call: StepCall,
         *,
+        run: OwnRun,
         clock: Clock,
         max_payload_bytes: int,
-        keep: Callable[[e.Event], Awaitable[None]],
-        is_ours: Callable[[], Awaitable[bool]],
         report: Callable[[float | None, str, str | None], None],
     ) -> None:
+        self.run = run
         self._call = call
         self._clock = clock
         self._limit = max_payload_bytes
-        self._keep = keep
-        self._is_ours = is_ours
         self._report = report
         self._under_way: set[asyncio.Task[JsonValue]] = set()
 
@@ -60,8 +58,10 @@ class StepEffects:
         """
         if activity.is_cancelled():
             raise SpectraError(f"once({key!r}) was not begun: step {self._call.step} is cancelled")
-        if not await self._is_ours():
+        if not await self.run.is_ours():
             raise LeaseLostError(self._call.run_id)
+        if (known := await self._kept_elsewhere(key)) is not None:
+            return _told(key, known)
         task = asyncio.create_task(self._do(key, fn))
         self._under_way.add(task)
         task.add_done_callback(self._ended)
@@ -85,14 +85,22 @@ class StepEffects:
     async def _do(self, key: str, fn: Callable[[], object]) -> JsonValue:
         call = self._call
         stored, problem = await done(fn, f"once {key!r} of {call.step}", self._limit)
-        await self._keep(
+        await self.run.keep(
             e.OnceStored(at=self._clock.now(), step=call.step, visit=call.visit, key=key, value=stored, problem=problem)
         )
-        if problem is not None:
-            raise OnceResultError(key, problem)
-        return stored
+        return _told(key, await self._kept_elsewhere(key) or KeptEffect(value=stored, problem=problem))
+
+    async def _kept_elsewhere(self, key: str) -> KeptEffect | None:
+        """What the run has of an effect, where a worker was taken for dead in this step: that one may store it yet."""
+        return await self.run.kept(self._call, key) if self._call.is_taken_over else None
 
     def _ended(self, task: asyncio.Task[JsonValue]) -> None:
         self._under_way.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.debug("effect failed", exc_info=error, extra={"run_id": self._call.run_id, "step": self._call.step})
+
+
+def _told(key: str, effect: KeptEffect) -> JsonValue:
+    if effect.problem is not None:
+        raise OnceResultError(key, effect.problem)
+    return effect.value

@@ -83,6 +83,15 @@ class StepOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptEffect:
+    """What an effect of a step came to."""
+
+    value: JsonValue
+    problem: str | None
+    """Why its result can't be stored, if so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverCall:
     """A request to be put in front of people by one handler."""
 

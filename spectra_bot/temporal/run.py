@@ -28,7 +28,17 @@ from spectra_bot.runs import InterruptRecord, RunDetails, RunResult, RunStatus
 from spectra_bot.store import Attempt
 from spectra_bot.temporal.commands import RunCommands
 from spectra_bot.temporal.limits import EVENTS_EACH, MAX_LOG_BYTES
-from spectra_bot.temporal.messages import SPECTRA_RUN, Answered, Entry, Events, Rest, RunInput, StepOutcome, event_of
+from spectra_bot.temporal.messages import (
+    SPECTRA_RUN,
+    Answered,
+    Entry,
+    Events,
+    KeptEffect,
+    Rest,
+    RunInput,
+    StepOutcome,
+    event_of,
+)
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.refusals import refusal
 from spectra_bot.temporal.visibility import Listed, Shown, listed, show, shown_of
@@ -180,6 +190,14 @@ class SpectraRun:
     def executes(self, activity_id: str) -> bool:
         """An activity's execution of a step still counts."""
         return activity_id in self._commands.steps.executing
+
+    @workflow.query
+    def effect(self, step: str, visit: int, key: str) -> KeptEffect | None:
+        """What is stored of an effect; None while nothing is."""
+        node = self._record.state.nodes[step]
+        if node.visit != visit or key not in node.once:
+            return None
+        return KeptEffect(value=node.once[key], problem=node.spoiled.get(key))
 
     @workflow.query
     def result(self) -> RunResult:

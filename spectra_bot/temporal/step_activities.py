@@ -5,27 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
-from temporalio.service import RPCError, RPCStatusCode
 
 from spectra_bot.clock import Clock
 from spectra_bot.engine.execution import Execution
 from spectra_bot.engine.ids import new_id
 from spectra_bot.engine.step_call import StepCall
 from spectra_bot.engine.time_limit import CLEAN_UP_S
-from spectra_bot.errors import LeaseLostError, PlaceError, StoreError
 from spectra_bot.machine import events as e
 from spectra_bot.runs import RunUpdate
-from spectra_bot.temporal.beats import Contact, Pulse, beating
-from spectra_bot.temporal.calls import CALL_S
+from spectra_bot.temporal.beats import Contact, beating
 from spectra_bot.temporal.effects import StepEffects
 from spectra_bot.temporal.messages import StepOutcome, entry_of
+from spectra_bot.temporal.own_run import OwnRun
 from spectra_bot.temporal.server_clock import began
 from spectra_bot.temporal.step_calls import PUT_OFF, WORKER_STOPPED
 from spectra_bot.workflow import Workflow
@@ -36,8 +33,6 @@ NOT_LOADED_S = 10.0
 """How long a step waits for another worker, where this one does not know its workflow."""
 CANCELLED_S = 1.0
 """How long a step waits that cancelled itself."""
-FIRST_RETRY_S = 0.1
-MAX_RETRY_S = 5.0
 
 
 def interrupt_id(run_id: str, now: datetime) -> str:
@@ -96,10 +91,9 @@ class StepActivities:
         async with beating(self._contact) as pulse:
             effects = StepEffects(
                 call,
+                run=OwnRun(self._client, pulse),
                 clock=self._clock,
                 max_payload_bytes=self._limit,
-                keep=self._keep,
-                is_ours=lambda: self._is_ours(pulse),
                 report=lambda *told: self._tell_progress(call, *told),
             )
             return await self._executed(call, self._execution(call).run_step(call, effects), effects)
@@ -133,7 +127,7 @@ class StepActivities:
                 grouping=self._grouping,
             )
             if effects is not None and effects.under_way:
-                await self._signal("left", replace(outcome, activity=activity.info().activity_id))
+                await effects.run.left(outcome)
                 await _effects_ended(effects)
                 outcome = StepOutcome(step=call.step, visit=call.visit)
             if working.cancelled():
@@ -155,51 +149,6 @@ class StepActivities:
                 )
             raise _put_off(f"workflow {call.workflow} is not loaded here", NOT_LOADED_S)
         return execution
-
-    async def _keep(self, event: e.Event) -> None:
-        await self._signal("happened", entry_of(event))
-
-    async def _is_ours(self, pulse: Pulse) -> bool:
-        """This execution still counts: its worker was never silent for long, or the run itself says so."""
-        if pulse.is_fresh:
-            return True
-        info = activity.info()
-        assert info.workflow_id is not None, "only workflows call it"  # noqa: S101
-        run = self._client.get_workflow_handle(info.workflow_id, run_id=info.workflow_run_id)
-        while not activity.is_cancelled():
-            try:
-                executes: bool = await run.query("executes", info.activity_id, rpc_timeout=timedelta(seconds=CALL_S))
-                return executes
-            except (RPCError, WorkflowQueryFailedError):
-                logger.warning("run could not be asked", extra={"run_id": info.workflow_id}, exc_info=True)
-                await asyncio.sleep(FIRST_RETRY_S)
-        return False
-
-    async def _signal(self, name: str, arg: object) -> None:
-        """Tell the run; return when Temporal has stored it, however long that takes.
-
-        Raises:
-            LeaseLostError: this execution of the run is over.
-            StoreError: Temporal will never take it.
-        """
-        info = activity.info()
-        assert info.workflow_id is not None, "only workflows call it"  # noqa: S101
-        run = self._client.get_workflow_handle(info.workflow_id, run_id=info.workflow_run_id)
-        pause_s = FIRST_RETRY_S
-        while True:
-            try:
-                return await run.signal(name, arg)
-            except (RPCError, PlaceError) as error:
-                if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
-                    raise LeaseLostError(info.workflow_id) from error
-                if isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT:
-                    raise StoreError(
-                        f"Temporal does not take what this step did last: {error.message}; have it do less, and the "
-                        "rest in steps behind it"
-                    ) from error
-                logger.warning("change was not stored", extra={"run_id": info.workflow_id}, exc_info=True)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, MAX_RETRY_S)
 
     def _tell(self, call: StepCall, event: str, step: str | None) -> None:
         self._report(RunUpdate(run_id=call.run_id, event=event, step=step, at=self._clock.now()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic_core import to_json
@@ -44,11 +45,14 @@ class StepCalls:
         self._heartbeat = timedelta(seconds=lease_s)
         self._has_place = has_place
         self._room = room
+        self._taken_over: set[tuple[str, int]] = set()
+        """Step and visit of each execution whose worker was taken for dead."""
         self.activities = 0
 
     async def execute(self, command: StepCommand) -> StepOutcome:
         """What comes of an execution; nothing where it has to begin again."""
         call = call_of(self._record.state, command.step)
+        call = replace(call, is_taken_over=(call.step, call.visit) in self._taken_over)
         self.activities += 1
         activity_id = f"{command.kind}-{self.activities}"
         self.executing.add(activity_id)
@@ -82,6 +86,7 @@ class StepCalls:
         """What it means for a step that its activity did not end by itself; the machine has it run again, mostly."""
         match cause:
             case t.TimeoutError():
+                self._taken_over.add((call.step, call.visit))
                 died = e.RunRecovered(at=self._times.now(), steps=[call.step])
                 return StepOutcome(step=call.step, visit=call.visit, entries=[entry_of(died)])
             case t.CancelledError():

@@ -15,7 +15,8 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from spectra_bot.errors import PlaceError
 from spectra_bot.temporal.beats import beating
-from spectra_bot.temporal.step_activities import FIRST_RETRY_S, MAX_RETRY_S, stopped
+from spectra_bot.temporal.own_run import FIRST_RETRY_S, MAX_RETRY_S
+from spectra_bot.temporal.step_activities import stopped
 
 logger = logging.getLogger(__name__)
 

@@ -58,6 +58,25 @@ async def block(ctx: StepContext) -> str:
         raise
 
 
+taken_over = Workflow("taken-over", description="Its worker is silent in its effect, and ends it later")
+MAY_GO_ON = asyncio.Event()
+"""Set when the other worker has stored the effect."""
+
+
+@taken_over.step
+async def work_long(ctx: StepContext) -> str:
+    async def effect() -> str:
+        if _STANDS_STILL:
+            say("at work")
+            await asyncio.to_thread(sys.stdin.readline)
+        return f"{record('effect')} of {'the first' if _STANDS_STILL else 'the heir'}"
+
+    if not _STANDS_STILL:
+        record("taken over")
+        await MAY_GO_ON.wait()
+    return str(await ctx.once("effect", effect))
+
+
 timed = Workflow("timed", description="Nobody answers its question in time")
 timed.add("gate", HumanGateStep("Soon?", timeout=timedelta(seconds=TIMED_S), routes={"timeout": "go_on"}))
 
@@ -81,7 +100,7 @@ async def ship(ctx: StepContext) -> str:
 def runner(address: str, task_queue: str, lease_s: float, journal: Path) -> WorkflowRunner:
     _JOURNAL[:] = [journal]
     options = TemporalOptions(address=address, task_queue=task_queue)
-    return WorkflowRunner(workflows=[crashing, blocking, timed, asking], temporal=options, lease_s=lease_s)
+    return WorkflowRunner(workflows=[crashing, blocking, taken_over, timed, asking], temporal=options, lease_s=lease_s)
 
 
 async def main(address: str, task_queue: str, lease_s: str, journal: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from spectra_bot import (
 )
 from tests.integration.asking import asking
 from tests.integration.processes import Process
-from tests.integration.temporal.bot import runner
+from tests.integration.temporal.bot import MAY_GO_ON, runner
 from tests.temporal_server import TemporalServer, a_temporal
 
 BOT = "tests.integration.temporal.bot"
@@ -29,7 +30,7 @@ TIMEOUT_S = 60
 
 
 def done(journal: Path) -> list[str]:
-    return [line.split()[0] for line in journal.read_text().splitlines()]
+    return [line.split()[0] for line in journal.read_text().splitlines()] if journal.exists() else []
 
 
 async def test_step_of_a_killed_worker_runs_again_elsewhere_and_repeats_no_effect(
@@ -67,6 +68,31 @@ async def test_worker_that_was_silent_for_too_long_begins_no_effect(
 
     assert result.outputs == {"block": "effect"}
     assert said in ("LeaseLostError", "CancelledError", "SpectraError")
+    assert done(tmp_path / "journal").count("effect") == 1
+
+
+async def test_effect_that_a_silent_worker_ended_later_is_not_done_again(
+    temporal: TemporalServer, task_queue: str, tmp_path: Path
+) -> None:
+    place = (temporal.address, task_queue, LEASE_S, tmp_path / "journal")
+    MAY_GO_ON.clear()
+
+    async with asyncio.timeout(TIMEOUT_S), Process.started(BOT, *map(str, place)) as bot:
+        assert await bot.read() == "open"
+        bot.write("taken-over late")
+        assert await bot.read() == "at work"
+        bot.process.send_signal(signal.SIGSTOP)
+        async with runner(*place) as heir:
+            while "taken" not in done(tmp_path / "journal"):
+                await asyncio.sleep(0.05)
+            bot.process.send_signal(signal.SIGCONT)
+            bot.write("end it")
+            while "OnceStored" not in [checkpoint.event for checkpoint in await heir.history("late")]:
+                await asyncio.sleep(0.05)
+            MAY_GO_ON.set()
+            result = await heir.wait("late", over=True)
+
+    assert result.outputs == {"work_long": "effect of the first"}
     assert done(tmp_path / "journal").count("effect") == 1
 
 
