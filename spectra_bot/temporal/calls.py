@@ -12,6 +12,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryFailedError,
@@ -35,6 +36,8 @@ ASK_AGAIN_S = 0.25
 
 ENDED_MEANWHILE = ("AcceptedUpdateCompletedWorkflow", "UnprocessedUpdate")
 """What Temporal calls it when an Update met the end of its run, or was dropped by its worker, and is not stored."""
+FROM_OUTSIDE = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT, WorkflowExecutionStatus.CANCELED)
+"""How a run of ours never ends by itself."""
 
 
 class RunClosedError(Exception):
@@ -135,6 +138,17 @@ class RunCalls:
         except WorkflowFailureError as error:
             return None if isinstance(error.cause, ApplicationError) else str(error.cause)
         return None
+
+    async def ended_from_outside(self, run_id: str) -> str | None:
+        """How Temporal or its operator ended a run where it stood; None where it goes on, or has ended by itself.
+
+        Raises:
+            RunNotFoundError: no such run.
+            StoreError: Temporal can't be reached.
+        """
+        async with self._translated(run_id):
+            status = (await self._handle(run_id).describe(rpc_timeout=timedelta(seconds=CALL_S))).status
+        return status.name.lower().replace("_", " ") if status in FROM_OUTSIDE else None
 
     async def memo(self, run_id: str, name: str, kind: type[_Memo]) -> _Memo | None:
         """What was written beside a run when it was started; None where it is another program's."""

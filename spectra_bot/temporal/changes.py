@@ -11,7 +11,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from spectra_bot.clock import Clock
 from spectra_bot.engine.proposals import propose_retry
-from spectra_bot.errors import NotRecordedError, RunFinishedError, UnknownInterruptError
+from spectra_bot.errors import NotPendingError, NotRecordedError, RunFinishedError, UnknownInterruptError
 from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.json_values import digest, encode
 from spectra_bot.machine import RunState
@@ -74,6 +74,12 @@ class Changes:
                 raise UnknownInterruptError(interrupt_id)
             if interrupt.response is not None:
                 return judge(interrupt, response, self._clock.now())
+            if (why := await self._calls.ended_from_outside(run_id)) is not None:
+                raise NotPendingError(
+                    f"interrupt {interrupt_id} is over: its run was {why} in Temporal from outside, and does not go on",
+                    run_id=run_id,
+                    interrupt_id=interrupt_id,
+                )
         raise NotRecordedError(run_id)
 
     async def cancel(self, run_id: str, by: str | None, reason: str) -> None:
@@ -93,6 +99,7 @@ class Changes:
             result: RunResult = await self._calls.ask(run_id, "result", result_type=RunResult)
             if result.status.over:
                 raise RunFinishedError(run_id, result.status, "nothing to cancel")
+            await self._refuse_ended(run_id)
         raise NotRecordedError(run_id)
 
     async def retry(self, run_id: str, from_step: str | None, by: str | None) -> None:
@@ -118,6 +125,7 @@ class Changes:
             )
             self._listing.note(run_id, seq)
         except RunClosedError:
+            await self._refuse_ended(run_id)
             events: Events = await self._events(run_id)
             proposed, _ = propose_retry(from_step, by, self._clock)(_state_of(events))
             entries: list[Entry] = [*events.entries, *(entry_of(event) for event in proposed)]
@@ -129,6 +137,10 @@ class Changes:
             except WorkflowAlreadyStartedError:
                 return False
         return True
+
+    async def _refuse_ended(self, run_id: str) -> None:
+        if (why := await self._calls.ended_from_outside(run_id)) is not None:
+            raise RunFinishedError(run_id, f"{why} in Temporal from outside", "it does not go on; start another")
 
     async def _state(self, run_id: str) -> RunState:
         return _state_of(await self._events(run_id))

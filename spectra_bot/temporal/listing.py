@@ -13,7 +13,7 @@ from spectra_bot.clock import Clock
 from spectra_bot.errors import StoreError
 from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.runs import RunStatus, RunSummary
-from spectra_bot.temporal.calls import CALL_S
+from spectra_bot.temporal.calls import CALL_S, FROM_OUTSIDE
 from spectra_bot.temporal.visibility import MEMO, STATUS, WORKFLOW, Listed, wanted
 
 RECENT_S = 5.0
@@ -96,8 +96,8 @@ class Listing:
             raise StoreError(f"Temporal could not list runs: {error.message}") from error
 
     async def _row(self, execution: WorkflowExecution, status: RunStatus | None) -> Listed | None:
-        """What stands beside an execution; None where its run has gone on in another since, or is not ours."""
-        if goes_on(execution) or (status is RunStatus.FAILED and not await self._is_newest(execution)):
+        """What stands beside an execution; None where that is void, or it is none of ours."""
+        if is_void(execution) or (status is RunStatus.FAILED and not await self._is_newest(execution)):
             return None
         found: Listed | None = await execution.memo_value(MEMO, None, type_hint=Listed)
         return found
@@ -127,9 +127,9 @@ class Listing:
         return {run_id: seq for run_id, (seq, _) in self._recent.items()}
 
 
-def goes_on(execution: WorkflowExecution) -> bool:
-    """Its run has gone on in a new one; what stands beside it is what stood then."""
-    return execution.status is WorkflowExecutionStatus.CONTINUED_AS_NEW
+def is_void(execution: WorkflowExecution) -> bool:
+    """What stands beside it is what once stood: its run has gone on in a new one, or was ended from outside."""
+    return execution.status is WorkflowExecutionStatus.CONTINUED_AS_NEW or execution.status in FROM_OUTSIDE
 
 
 def _asked_at(request: InterruptRequest) -> tuple[datetime, str]:

@@ -20,7 +20,7 @@ from spectra_bot.interrupts import ChecksDeliveries, IInterruptHandler, handler_
 from spectra_bot.runs import RunStatus
 from spectra_bot.temporal.beats import beating
 from spectra_bot.temporal.calls import RunCalls
-from spectra_bot.temporal.listing import goes_on
+from spectra_bot.temporal.listing import is_void
 from spectra_bot.temporal.messages import FOR_EVER
 from spectra_bot.temporal.visibility import PENDING, STATUS, wanted
 
@@ -86,7 +86,7 @@ class OpenQuestions:
             query = wanted(self._task_queue, **{STATUS.name: status.value})
             try:
                 async for run in self._client.list_workflows(query):
-                    if not goes_on(run):
+                    if not is_void(run):
                         found.extend((run.id, pending) for pending in run.typed_search_attributes.get(PENDING) or ())
             except RPCError as error:
                 raise StoreError(f"Temporal could not list runs: {error.message}") from error

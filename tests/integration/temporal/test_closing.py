@@ -10,6 +10,7 @@ from temporalio.client import Client
 from spectra_bot import (
     AlreadyAnsweredError,
     HumanGateStep,
+    NotPendingError,
     RunFinishedError,
     StoreError,
     TemporalOptions,
@@ -53,3 +54,26 @@ async def test_wait_for_a_run_that_was_ended_from_outside_says_so(temporal: Temp
         await client.get_workflow_handle(asked.run_id).terminate("by hand")
         with pytest.raises(StoreError, match=f"{asked.run_id} does not go on: it was ended in Temporal"):
             await waiting
+
+
+async def test_run_that_was_ended_from_outside_takes_nothing_more_and_is_in_no_list(
+    temporal: TemporalServer, task_queue: str
+) -> None:
+    workflow = Workflow("asking")
+    workflow.add("gate", HumanGateStep("Ship it?"))
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+        asked = await bot.run("asking")
+        [request] = asked.pending
+        client = await Client.connect(temporal.address)
+        await client.get_workflow_handle(asked.run_id).terminate("by hand")
+
+        with pytest.raises(NotPendingError, match="its run was terminated in Temporal from outside"):
+            await bot.answer(request.id, request.answer("approve"))
+        for steer in (bot.cancel, bot.retry):
+            with pytest.raises(RunFinishedError, match="it does not go on; start another"):
+                await steer(asked.run_id)
+        while await bot.list_pending():  # what visibility knows comes late
+            await asyncio.sleep(0.05)
+        assert await bot.list_runs() == []
