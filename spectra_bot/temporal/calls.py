@@ -50,8 +50,11 @@ class RunCalls:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def ask(self, run_id: str, query: str, *args: object, result_type: Any) -> Any:
+    async def ask(self, run_id: str, query: str, *args: object, result_type: Any, execution: str | None = None) -> Any:
         """What a run says; where its next turn is due, after that.
+
+        Args:
+            execution: one of its executions, by Temporal's id; the newest where none is named.
 
         Raises:
             RunNotFoundError: no such run.
@@ -61,7 +64,7 @@ class RunCalls:
         while True:
             try:
                 async with self._translated(run_id):
-                    return await self._handle(run_id).query(
+                    return await self._handle(run_id, execution).query(
                         query, args=args, result_type=result_type, rpc_timeout=timedelta(seconds=CALL_S)
                     )
             except WorkflowQueryFailedError as error:
@@ -139,6 +142,11 @@ class RunCalls:
             return None if isinstance(error.cause, ApplicationError) else str(error.cause)
         return None
 
+    async def newest(self, run_id: str) -> str:
+        """Temporal's id of a run's newest execution. Raises what `memo` does."""
+        async with self._translated(run_id):
+            return (await self._handle(run_id).describe(rpc_timeout=timedelta(seconds=CALL_S))).run_id
+
     async def ended_from_outside(self, run_id: str) -> str | None:
         """How Temporal or its operator ended a run where it stood; None where it goes on, or has ended by itself.
 
@@ -171,8 +179,8 @@ class RunCalls:
             if one.attempt > 1
         }
 
-    def _handle(self, run_id: str) -> WorkflowHandle[Any, Any]:
-        return self._client.get_workflow_handle(run_id)
+    def _handle(self, run_id: str, execution: str | None = None) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(run_id, run_id=execution)
 
     @contextlib.asynccontextmanager
     async def _translated(self, run_id: str) -> AsyncIterator[None]:

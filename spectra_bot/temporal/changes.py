@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable
-
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from typing import Protocol
 
 from spectra_bot.clock import Clock
 from spectra_bot.engine.proposals import propose_retry
@@ -17,6 +14,7 @@ from spectra_bot.json_values import digest, encode
 from spectra_bot.machine import RunState
 from spectra_bot.policy import judge
 from spectra_bot.runs import RunResult
+from spectra_bot.temporal.beginning import IdTakenError
 from spectra_bot.temporal.calls import RunCalls, RunClosedError
 from spectra_bot.temporal.limits import MAX_LOG_BYTES
 from spectra_bot.temporal.listing import Listing
@@ -26,8 +24,11 @@ from spectra_bot.temporal.record import Record
 MAX_TRIES = 5
 """How often a change is made again where its run was closed meanwhile, to go on in a new execution say."""
 
-Begin = Callable[[Events, WorkflowIDReusePolicy], Awaitable[None]]
-"""Has Temporal carry on a run from all that has happened to it."""
+
+class Begin(Protocol):
+    """See `Beginning.begin`."""
+
+    async def __call__(self, events: Events, *, closed: str | None = None) -> int: ...
 
 
 class Changes:
@@ -126,16 +127,16 @@ class Changes:
             self._listing.note(run_id, seq)
         except RunClosedError:
             await self._refuse_ended(run_id)
-            events: Events = await self._events(run_id)
+            closed = await self._calls.newest(run_id)
+            events = await self._events(run_id, closed)
             proposed, _ = propose_retry(from_step, by, self._clock)(_state_of(events))
             entries: list[Entry] = [*events.entries, *(entry_of(event) for event in proposed)]
             encode(entries, f"the log of run {run_id}", self._max_log)
             try:
-                await self._begin(
-                    Events(shape=events.shape, entries=entries), WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
-                )
-            except WorkflowAlreadyStartedError:
+                seq = await self._begin(Events(shape=events.shape, entries=entries), closed=closed)
+            except IdTakenError:
                 return False
+            self._listing.note(run_id, seq)
         return True
 
     async def _refuse_ended(self, run_id: str) -> None:
@@ -145,8 +146,8 @@ class Changes:
     async def _state(self, run_id: str) -> RunState:
         return _state_of(await self._events(run_id))
 
-    async def _events(self, run_id: str) -> Events:
-        events: Events = await self._calls.ask(run_id, "events", result_type=Events)
+    async def _events(self, run_id: str, execution: str | None = None) -> Events:
+        events: Events = await self._calls.ask(run_id, "events", execution=execution, result_type=Events)
         return events
 
 

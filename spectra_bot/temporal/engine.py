@@ -12,12 +12,8 @@ from typing import Self
 
 from pydantic_core import to_json
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
 from spectra_bot.clock import Clock
-from spectra_bot.engine import asking
 from spectra_bot.engine.proposals import refuse_unstorable, refuse_unstorable_names, the_one_pending
 from spectra_bot.engine.starting import run_started
 from spectra_bot.engine.time_limit import CLEAN_UP_S
@@ -43,27 +39,24 @@ from spectra_bot.runs import (
     RunUpdate,
 )
 from spectra_bot.temporal.beats import Contact
+from spectra_bot.temporal.beginning import Beginning, IdTakenError
 from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.changes import Changes
 from spectra_bot.temporal.connection import connect
 from spectra_bot.temporal.crew import look_at
-from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES, RENEWAL
+from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES
 from spectra_bot.temporal.listing import Listing
-from spectra_bot.temporal.messages import SPECTRA_RUN, Events, RunInput, entry_of
+from spectra_bot.temporal.messages import Events, entry_of
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.place import Place
 from spectra_bot.temporal.reconciling import OpenQuestions, ReconcilerActivity, ensure_reconciler
-from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.step_activities import run_of
-from spectra_bot.temporal.visibility import MEMO, START_MEMO, Listed, StartMemo, attributes, listed, start_memo
+from spectra_bot.temporal.visibility import START_MEMO, Listed, StartMemo
 from spectra_bot.temporal.waiting import Waiting, followed
 from spectra_bot.temporal.worker import make_worker
 from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
-
-UNANSWERED = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
-"""Temporal did not say what became of a call."""
 
 
 class TemporalEngine:
@@ -100,6 +93,7 @@ class TemporalEngine:
         self._calls: RunCalls
         self._waiting: Waiting
         self._listing: Listing
+        self._beginning: Beginning
         self._changes: Changes
 
     async def __aenter__(self) -> Self:
@@ -122,7 +116,10 @@ class TemporalEngine:
             ask=self._listed,
             questions=self._questions,
         )
-        self._changes = Changes(self._calls, self._listing, self._clock, self._begin, has_place=self._has_place)
+        self._beginning = Beginning(client, self._options, lease_s=self._lease_s)
+        self._changes = Changes(
+            self._calls, self._listing, self._clock, self._beginning.begin, has_place=self._has_place
+        )
         if self._works:
             queue = self._options.task_queue
             questions = OpenQuestions(client, self._calls, task_queue=queue)
@@ -200,45 +197,14 @@ class TemporalEngine:
             run_id=run_id,
             limit=self._limit,
         )
-        begun = Events(shape=event.shape, entries=[entry_of(event)])
         try:
-            await self._begin(begun, WorkflowIDReusePolicy.REJECT_DUPLICATE)
-        except WorkflowAlreadyStartedError:
+            seq = await self._beginning.begin(Events(shape=event.shape, entries=[entry_of(event)]))
+        except IdTakenError:
             await self._refuse_another(event)
         else:
+            self._listing.note(event.run_id, seq)
             logger.info("run started", extra={"run_id": event.run_id, "workflow": workflow})
         return event.run_id
-
-    async def _begin(self, events: Events, reuse: WorkflowIDReusePolicy) -> None:
-        """Have Temporal carry on a run from all that has happened to it."""
-        given = RunInput(
-            shape=events.shape,
-            entries=events.entries,
-            lease_s=self._lease_s,
-            first_turn_s=asking.FIRST_TURN_S,
-            has_place=self._has_place,
-            renewal=RENEWAL,
-        )
-        record = Record(given)
-        state, seq = record.state, len(record.entries)
-        try:
-            await self._client.start_workflow(
-                SPECTRA_RUN,
-                given,
-                id=state.run_id,
-                task_queue=self._options.task_queue,
-                id_reuse_policy=reuse,
-                # Not USE_EXISTING: it would not tell whether the run that is there is the one that is meant.
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                memo={MEMO: listed(state, seq), START_MEMO: start_memo(state)},
-                search_attributes=attributes(state),
-            )
-        except RPCError as error:
-            told = f"run {state.run_id} could not be started in Temporal: {error.message}"
-            if error.status in UNANSWERED:
-                told += "; it may be there all the same, so look for it before you start another"
-            raise StoreError(told) from error
-        self._listing.note(state.run_id, seq)
 
     async def _refuse_another(self, event: e.RunStarted) -> None:
         """Stop at a start whose id is taken by a run of another workflow or with other inputs."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -26,7 +26,7 @@ from spectra_bot import (
 )
 from spectra_bot.temporal.connection import data_converter
 from spectra_bot.temporal.engine import TemporalEngine
-from spectra_bot.temporal.messages import StepOutcome
+from spectra_bot.temporal.messages import Events, StepOutcome
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.visibility import wanted
 from tests.temporal_server import TemporalServer
@@ -182,17 +182,18 @@ async def test_start_of_a_run_that_is_over_and_closed_starts_nothing(temporal: T
     assert done == [task_queue]
 
 
-async def test_retry_that_comes_after_another_has_completed_the_run_runs_nothing(
-    temporal: TemporalServer, task_queue: str
+@pytest.mark.parametrize(("errors", "retries"), [(1, 1), (2, 2)], ids=["completed", "failed-again"])
+async def test_retry_that_comes_when_another_is_over_begins_nothing_from_what_it_saw(
+    temporal: TemporalServer, task_queue: str, errors: int, retries: int
 ) -> None:
-    """Between its look at the failed run and its start of another execution the run may have come to a good end."""
-    executed: list[str] = []
+    """Between its look at the failed run and its start of another execution."""
+    done: list[str] = []
     workflow = Workflow("failing")
 
     @workflow.step
     async def work(ctx: StepContext) -> None:
-        executed.append(ctx.run_id)
-        if len(executed) == 1:
+        if done.count("more") < errors:
+            await ctx.once(f"more {len(ctx.stored)}", lambda: done.append("more"))
             raise OSError("down")
 
     options = TemporalOptions(address=temporal.address, task_queue=task_queue)
@@ -201,20 +202,23 @@ async def test_retry_that_comes_after_another_has_completed_the_run_runs_nothing
         assert isinstance(engine, TemporalEngine)
         changes, begin = engine._changes, engine._changes._begin
 
-        async def late(*given: Any) -> None:
+        async def late(events: Events, *, closed: str | None = None) -> int:
             changes._begin = begin
             await bot.retry(task_queue)
-            await until_closed(temporal, task_queue)
-            await begin(*given)
+            with contextlib.suppress(WorkflowFailureError):
+                await until_closed(temporal, task_queue)
+            return await begin(events, closed=closed)
 
         await bot.run("failing", run_id=task_queue)
         with pytest.raises(WorkflowFailureError):
             await until_closed(temporal, task_queue)
         changes._begin = late
-        with pytest.raises(RunFinishedError, match="completed"):
+        with contextlib.nullcontext() if retries == 2 else pytest.raises(RunFinishedError, match="completed"):
             await bot.retry(task_queue)
+        events = [checkpoint.event for checkpoint in await bot.history(task_queue)]
 
-    assert executed == [task_queue] * 2
+    assert done == ["more"] * errors
+    assert (events.count("RunRetried"), events[-1]) == (retries, "StepCompleted")
 
 
 async def test_run_is_found_by_its_workflow_starter_status_and_question(
