@@ -36,6 +36,16 @@ ASK_AGAIN_S = 0.25
 
 ENDED_MEANWHILE = ("AcceptedUpdateCompletedWorkflow", "UnprocessedUpdate")
 """What Temporal calls it when an Update met the end of its run, or was dropped by its worker, and is not stored."""
+UNSURE = (
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.INTERNAL,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.UNKNOWN,
+)
+"""After these nobody knows whether a call did what it was for, or it may do it at the next attempt."""
 FROM_OUTSIDE = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT, WorkflowExecutionStatus.CANCELED)
 """How a run of ours never ends by itself."""
 
@@ -82,7 +92,8 @@ class RunCalls:
 
         Raises:
             RunClosedError: it is closed in Temporal, or is not there: asking it tells which.
-            NotRecordedError: no worker took it in time; nothing is known to be stored, and the same again is safe.
+            NotRecordedError: no worker took it in time, or Temporal did not say; nothing is known to be stored, and the
+                same again is safe.
             SpectraError: it was refused.
         """
         try:
@@ -110,6 +121,12 @@ class RunCalls:
             raise RunClosedError(run_id) from error  # so Temporal says of one that is being closed, too
         except PlaceError as error:
             raise NotRecordedError(run_id, f"{error}; see to that") from error
+        except StoreError as error:
+            told = error.__cause__
+            if isinstance(told, RPCError) and told.status in UNSURE:
+                why = f"Temporal did not say what became of it ({told.message}); see that it runs"
+                raise NotRecordedError(run_id, why) from error
+            raise
 
     async def tell(self, run_id: str, signal: str, *args: object) -> bool:
         """Have a run hear of something; it is durable by then. False where the run is closed.
