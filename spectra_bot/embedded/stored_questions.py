@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -31,7 +31,7 @@ class StoredQuestions:
         self._look = look
         self._tell_lost = tell_lost
 
-    async def waiting(self) -> AsyncIterator[tuple[str, str]]:
+    async def waiting(self) -> AsyncGenerator[tuple[str, str], None]:
         last: PendingInterrupt | None = None
         while page := await self._store.pending_after(last, BATCH):
             for last in page:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,7 +42,7 @@ class Standing:
 class Questions(Protocol):
     """The open questions of all runs, wherever these are."""
 
-    def waiting(self) -> AsyncIterator[tuple[str, str]]:
+    def waiting(self) -> AsyncGenerator[tuple[str, str], None]:
         """Run and interrupt of each, oldest first."""
         ...
 
@@ -93,10 +93,11 @@ class Reconciler:
             await self._clock.sleep(max(began + ROUND_S - self._clock.monotonic(), PAUSE_S))
 
     async def _go_round(self) -> None:
-        async for run_id, interrupt_id in self._questions.waiting():
-            await self._clock.sleep(PAUSE_S)
-            with contextlib.suppress(UnreadableRunError, RunNotFoundError):
-                await self._compare(run_id, interrupt_id)
+        async with contextlib.aclosing(self._questions.waiting()) as waiting:
+            async for run_id, interrupt_id in waiting:
+                await self._clock.sleep(PAUSE_S)
+                with contextlib.suppress(UnreadableRunError, RunNotFoundError):
+                    await self._compare(run_id, interrupt_id)
 
     async def _compare(self, run_id: str, interrupt_id: str) -> None:
         standing = await self._questions.standing(run_id, interrupt_id)

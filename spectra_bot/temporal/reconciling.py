@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -80,7 +80,7 @@ class OpenQuestions:
         self._calls = calls
         self._task_queue = task_queue
 
-    async def waiting(self) -> AsyncIterator[tuple[str, str]]:
+    async def waiting(self) -> AsyncGenerator[tuple[str, str], None]:
         found: list[tuple[str, str]] = []
         for status in (RunStatus.INTERRUPTED, RunStatus.RUNNING):  # beside its questions a run may have steps at work
             query = wanted(self._task_queue, **{STATUS.name: status.value})
