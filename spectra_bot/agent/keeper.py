@@ -57,8 +57,8 @@ class AgentKeeper(AbstractCapability[Any]):
         self._spent_then = Spent()
         """When the newest calls were made: the same in each re-run, however many of them have finished since."""
         self._tools: dict[str, ToolsetTool[Any]] = {}
-        self._waits = False
-        """A tool asked."""
+        self._open: InterruptRequest | None = None
+        """What was asked first."""
 
     def get_ordering(self) -> CapabilityOrdering:
         """Outermost: what is replayed is not seen by anybody further in."""
@@ -99,8 +99,8 @@ class AgentKeeper(AbstractCapability[Any]):
         for call in requests.approvals:
             try:
                 approvals[call.tool_call_id] = await self._decided(ctx, call)
-            except InterruptException:
-                self._waits = True
+            except InterruptException as question:
+                self.asked(self.part_of(ctx, call.tool_call_id), question.request)
         self.stop_if_asked()
         return requests.build_results(approvals=approvals) if approvals else None
 
@@ -129,9 +129,9 @@ class AgentKeeper(AbstractCapability[Any]):
         self.spent = self.spent.with_tool_call(seconds)
 
     def asked(self, part: StepContext, request: InterruptRequest) -> None:
-        """A tool asked: the call waits, and those beside it go on."""
+        """A call asked, or is asked about: it waits, and those beside it go on."""
         part.raised(request)
-        self._waits = True
+        self._open = self._open or part.first_open or request
 
     def stop_if_asked(self) -> None:
         """Go no further than those beside the calls that wait.
@@ -139,8 +139,8 @@ class AgentKeeper(AbstractCapability[Any]):
         Raises:
             InterruptException: somebody has to decide first.
         """
-        if self._waits and (request := self._ctx.first_open) is not None:
-            raise InterruptException(request)
+        if self._open is not None:
+            raise InterruptException(self._open)
 
     async def _decided(self, ctx: RunContext[Any], call: ToolCallPart) -> ToolApproved | ToolDenied:
         part = self.part_of(ctx, call.tool_call_id)

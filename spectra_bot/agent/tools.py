@@ -51,6 +51,8 @@ class RecordedTools(WrapperToolset[Any]):
             except (ModelRetry, ToolFailed) as told:
                 keeper.progress.came_to(part.scope, name, told.message)
                 raise
+            if (request := part.first_open) is not None:  # it went on without the answer
+                raise InterruptException(request)
             keeper.progress.came_to(part.scope, name, result)
             return result
 

@@ -229,10 +229,12 @@ class StepContext:
 
     @property
     def first_open(self) -> InterruptRequest | None:
-        """A question that nobody has answered, of those that this execution met."""
-        if self.asked:
-            return self.asked[0].request
-        return self.questions[self.still_open[0]].request if self.still_open else None
+        """A question of this part that nobody has answered, of those that this execution met."""
+        for new in self.asked:
+            if scoped.is_here(self.scope, new.slot):
+                return new.request
+        waiting = (slot for slot in self.still_open if scoped.is_here(self.scope, slot))
+        return next((self.questions[slot].request for slot in waiting), None)
 
     @property
     def steady(self) -> tuple[Slot, ...]:
