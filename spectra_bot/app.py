@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from spectra_bot.collector import settle_in
 from spectra_bot.errors import SpectraError
+from spectra_bot.extras import how_to_install
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest
 from spectra_bot.json_values import MAX_PAYLOAD_BYTES
 from spectra_bot.runner import Runner
@@ -156,7 +157,7 @@ async def check_place(url: SecretStr) -> tuple[bool, str]:
     try:
         from spectra_bot.temporal.place import Place  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        return False, f"{error}: pip install 'spectra-bot[temporal]'"
+        return False, how_to_install(error) or str(error)
     try:
         async with await Place.open(url.get_secret_value()) as place:
             return True, await place.check()
@@ -292,11 +293,9 @@ async def _opened_queue(settings: Settings, url: SecretStr) -> AsyncIterator[Que
     try:
         from handlers.queue import QueueSetupError, Streams, open_queue  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name != "redis":
+        if (said := how_to_install(error)) is None:
             raise
-        raise SettingsError(
-            "SPECTRA_REDIS_URL is set, and the package redis is not installed: pip install 'spectra-bot[redis]'"
-        ) from error
+        raise SettingsError(f"SPECTRA_REDIS_URL is set, and {said}") from error
     with _told_as_setting(QueueSetupError):
         streams = Streams(
             requests=settings.redis_requests, answers=settings.redis_answers, set_aside=settings.redis_set_aside

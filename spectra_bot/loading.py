@@ -14,10 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 from spectra_bot.errors import DefinitionError
+from spectra_bot.extras import how_to_install
 from spectra_bot.workflow import Workflow
-
-_EXTRAS = {"pydantic_ai": "agent"}
-"""The packages that workflows need and the core does not, with the extra that brings each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +121,8 @@ def _from_anywhere(place: str, module: ModuleType) -> str:
 def _lacking(error: BaseException) -> str | None:
     """The command that installs what is missing, where an extra brings it."""
     for one in (error, error.__cause__):
-        package = (one.name or "").split(".")[0] if isinstance(one, ModuleNotFoundError) else ""
-        if extra := _EXTRAS.get(package):
-            return f"{package} is not installed: .venv/bin/pip install -e '.[{extra}]'"
+        if isinstance(one, ModuleNotFoundError) and (said := how_to_install(one)):
+            return said
     return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from spectra_bot.clock import Clock, SystemClock
 from spectra_bot.embedded import LEASE_S, EmbeddedEngine
 from spectra_bot.errors import DefinitionError
+from spectra_bot.extras import how_to_install
 from spectra_bot.interrupts import (
     IInterruptHandler,
     InterruptRequest,
@@ -138,12 +139,9 @@ class WorkflowRunner:
         try:
             from spectra_bot.temporal.engine import TemporalEngine  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            package = (error.name or "").partition(".")[0]
-            if package not in ("temporalio", "fsspec"):
+            if (said := how_to_install(error)) is None:
                 raise
-            raise DefinitionError(
-                f"to run on Temporal the package {package} is needed: pip install 'spectra-bot[temporal]'"
-            ) from error
+            raise DefinitionError(said) from error
         return TemporalEngine(
             workflows=self._workflows,
             options=options,

@@ -6,12 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from spectra_bot.extras import how_to_install
+
 try:  # this module is the first of its package to be imported
     from pydantic_ai.tools import RunContext
 except ModuleNotFoundError as error:
-    if error.name is None or error.name.partition(".")[0] != "pydantic_ai":
+    if (said := how_to_install(error)) is None:
         raise
-    raise ImportError("agents need the package pydantic-ai-slim: pip install 'spectra-bot[agent]'") from error
+    raise ImportError(said) from error
 
 from spectra_bot.context import StepContext
 from spectra_bot.errors import InterruptTimedOutError

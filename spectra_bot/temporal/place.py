@@ -19,6 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.registry import known_implementations
 
 from spectra_bot.errors import DefinitionError, PlaceError
+from spectra_bot.extras import install
 from spectra_bot.redact import redact
 
 PLACE_S = 30.0
@@ -229,7 +230,7 @@ def _sync(folder: str) -> None:
 
 def _install(protocol: str) -> str:
     package = known_implementations[protocol]["class"].partition(".")[0]
-    return f"pip install {package}" if package != "fsspec" else f"pip install 'fsspec[{protocol}]'"
+    return install(package if package != "fsspec" else f"fsspec[{protocol}]")
 
 
 def _clean(error: Exception) -> Exception | None:

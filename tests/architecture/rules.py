@@ -6,8 +6,8 @@ import ast
 from collections.abc import Collection, Iterator
 
 FLOORS = {
-    0: "errors clock collector options differences interrupts json_values forms runs redact printable retry_policy "
-    "suggestions",
+    0: "errors clock collector extras options differences interrupts json_values forms runs redact printable "
+    "retry_policy suggestions",
     1: "graph steps context input_model step_code declarations workflow run_inputs outputs policy machine",
     2: "runner workflow_runner store engine embedded outbox temporal agent",
     3: "settings testing",

@@ -122,7 +122,7 @@ def test_without_the_extra_it_says_how_to_install_it(program: Program, tmp_path:
 
     assert (demo.code, run.code) == (2, 2)
     for said in (demo.err, run.err):
-        assert "pydantic_ai is not installed: .venv/bin/pip install -e '.[agent]'" in said
+        assert "-m pip install 'spectra-bot[agent]'" in said
         assert "Traceback" not in said
     assert not list((program.folder / "temporary").iterdir())
 

@@ -156,7 +156,8 @@ def test_missing_extra_is_told_with_the_command_that_installs_it(program: Progra
     failed = program(command)
 
     assert failed.code == 2
-    assert "pip install 'spectra-bot[temporal]'" in failed.err
+    assert f"{package} is not installed: " in failed.err
+    assert "-m pip install 'spectra-bot[temporal]'" in failed.err
     assert "Traceback" not in failed.err
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -148,5 +149,5 @@ async def test_package_that_the_place_needs_is_named(folder: Path, monkeypatch: 
 
     found = {finding.subject: finding.said for finding in await findings(Settings.load())}
 
-    assert "payloads at gs://bucket/prefix need a package: pip install gcsfs" in found["payloads"]
+    assert f"payloads at gs://bucket/prefix need a package: {sys.executable} -m pip install gcsfs" in found["payloads"]
     assert "TEMPORAL_ADDRESS" not in found["temporal"]

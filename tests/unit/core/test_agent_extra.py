@@ -13,7 +13,7 @@ def python(code: str) -> str:
 
 
 def test_missing_extra_is_named_with_what_installs_it() -> None:
-    assert "pip install 'spectra-bot[agent]'" in python("import spectra_bot.agent")
+    assert "-m pip install 'spectra-bot[agent]'" in python("import spectra_bot.agent")
 
 
 def test_nothing_else_needs_it() -> None:
