@@ -48,6 +48,8 @@ def _hint(field: FormField, default: JsonValue) -> str:
         hints.append(one_line(f"One of: {', '.join(field.choices)}", 400))
     if default in (None, "") and field.default not in (None, "", []):
         hints.append("Left empty, the default applies.")
+    if field.kind is FieldKind.TEXT and isinstance(default, str) and len(default) > _TYPED:
+        hints.append(f"It has {len(default):,} characters, too many for Slack: change it with `spectra-bot answer`.")
     return " ".join(filter(None, hints))
 
 

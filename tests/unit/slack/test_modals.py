@@ -17,7 +17,7 @@ from handlers.slack.modals import (
     notice_modal,
     read_form,
 )
-from spectra_bot import Form, InterruptOption
+from spectra_bot import FieldKind, Form, FormField, InterruptOption
 from spectra_bot.run_inputs import MAX_ID
 from spectra_bot.testing.limits import check_view as check_as_slack_does
 from tests.unit.slack.limits import blocks_of, check_view
@@ -85,6 +85,16 @@ def test_each_kind_of_field_has_its_input_with_the_default_filled_in() -> None:
     assert [option["text"]["text"] for option in drawn["Parts"]["initial_options"]] == ["web"]
     assert drawn["Leave Out"]["initial_value"] == "a.txt\nb.txt"
     assert "initial_value" not in drawn["Password"]
+
+
+def test_text_that_is_too_long_for_slack_says_how_it_is_changed() -> None:
+    field = FormField(name="patch", label="The patch", kind=FieldKind.TEXT, default="x" * 3_001, multiline=True)
+
+    view = modal(Form(fields=(field,)))
+
+    check_view(view)
+    assert "initial_value" not in elements(view)["The patch"]
+    assert "3,001 characters, too many for Slack: change it with `spectra-bot answer`" in str(view["blocks"])
 
 
 def test_what_is_not_required_is_optional() -> None:
