@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import pydantic_ai
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.usage import UsageLimits
@@ -70,6 +71,7 @@ async def run_agent(
         limits=limits or AgentLimits(),
         ask=ask or {},
     )
+    pydantic_ai.BANNER_ENABLED = False  # what a terminal shows is about the run
     result = await agent.run(
         prompt,
         deps=(deps or _itself)(part),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydantic_ai
 import pytest
 from pydantic_ai import RunContext, ToolReturn
 from pydantic_ai.exceptions import ToolFailed
@@ -77,6 +78,16 @@ async def test_what_a_tool_tells_the_model_is_shown_as_its_outcome() -> None:
 
     assert "fails: there is no such file" in shown
     assert "returns: seen" in shown
+
+
+async def test_only_the_run_is_told_of_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pydantic_ai, "BANNER_ENABLED", True)
+    script = Script("over")
+
+    async with WorkflowRunner(workflows=[workflow_of(agent_of(script))], database=":memory:") as runner:
+        await runner.run("agent")
+
+    assert not pydantic_ai.BANNER_ENABLED
 
 
 def test_text_is_shown_at_most_once_a_second() -> None:
