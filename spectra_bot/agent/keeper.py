@@ -78,8 +78,8 @@ class AgentKeeper(AbstractCapability[Any]):
             self.progress.replied()
             return reply
 
-        reply, seconds = await recorded_reply(self._ctx, key, call)
-        self.spent = self._spent_then = self.spent.with_reply(reply, seconds)
+        reply, seconds, price = await recorded_reply(self._ctx, key, call)
+        self.spent = self._spent_then = self.spent.with_reply(reply, seconds, price)
         self._said = "\n".join(part.content for part in reply.parts if isinstance(part, TextPart)).strip()
         return reply
 

@@ -30,9 +30,8 @@ class Spent:
         """Both ways."""
         return self.input_tokens + self.output_tokens
 
-    def with_reply(self, reply: ModelResponse, seconds: float) -> Spent:
+    def with_reply(self, reply: ModelResponse, seconds: float, price: Decimal | None) -> Spent:
         """After one more reply."""
-        price = price_of(reply)
         return Spent(
             iterations=self.iterations + 1,
             tool_calls=self.tool_calls,

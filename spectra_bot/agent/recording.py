@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from decimal import Decimal
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
@@ -19,6 +20,7 @@ from pydantic_ai.messages import ModelResponse, ToolReturn
 from pydantic_ai.tools import ToolApproved, ToolDenied
 from pydantic_core import to_jsonable_python
 
+from spectra_bot.agent.limits import price_of
 from spectra_bot.context import StepContext
 
 CALL, APPROVED_CALL, DECISION = "call", "approved call", "decision"
@@ -37,8 +39,10 @@ _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 async def recorded_reply(
     ctx: StepContext, key: str, call: Callable[[], Awaitable[ModelResponse]]
-) -> tuple[ModelResponse, float]:
-    """A reply of the model and the seconds it took; the model is called only if it has not replied yet.
+) -> tuple[ModelResponse, float, Decimal | None]:
+    """A reply of the model, the seconds it took and its price; the model is called only if it has not replied yet.
+
+    The price is kept, for people are shown it: a question about what was decided must not change with a list of prices.
 
     The call is stopped with the step, unlike other effects: nothing of it is of use to anybody then.
     """
@@ -52,7 +56,12 @@ async def recorded_reply(
             calls.add(calling)
             calling.add_done_callback(calls.discard)
         reply = await calling
-        return {"reply": _REPLY.dump_python(reply, mode="json"), "seconds": round(time.monotonic() - began, 3)}
+        price = price_of(reply)
+        return {
+            "reply": _REPLY.dump_python(reply, mode="json"),
+            "seconds": round(time.monotonic() - began, 3),
+            "price": None if price is None else str(price),
+        }
 
     try:
         stored = await ctx.once(key, effect)
@@ -60,7 +69,8 @@ async def recorded_reply(
         if calling is not None:
             calling.cancel()
         raise
-    return _REPLY.validate_python(stored["reply"]), float(stored["seconds"])
+    price = stored.get("price")
+    return _REPLY.validate_python(stored["reply"]), float(stored["seconds"]), None if price is None else Decimal(price)
 
 
 async def recorded_tool(ctx: StepContext, key: str, call: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:

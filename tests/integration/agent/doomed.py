@@ -58,11 +58,11 @@ class Doom:
         """A boundary more, where the outcome is on disk and the agent does not know yet."""
 
         async def wrapped(ctx: StepContext, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
-            result, seconds = await recorded(ctx, key, work)
+            result, *spent = await recorded(ctx, key, work)
             name = key if key.startswith("reply") else f"work {result}"
             self._write(f"stored {name}")
             self.boundary(f"stored {name}")
-            return result, seconds
+            return result, *spent
 
         return wrapped
 
