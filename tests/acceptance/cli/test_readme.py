@@ -83,7 +83,7 @@ def newcomer(program: Program) -> Program:
 
 
 def test_first_workflow_runs_as_it_is_called(newcomer: Program) -> None:
-    (line,) = [line for line in "".join(blocks("sh")).splitlines() if "spectra-bot run" in line]
+    (line,) = [line for line in "".join(blocks("sh")).splitlines() if "spectra-bot run deploy" in line]
 
     approve = newcomer(*shlex.split(line)[1:])
     confirm = newcomer.type(commands_in(approve.out)[0], cwd=newcomer.folder)
