@@ -1,13 +1,16 @@
-"""What an agent's tools return reaches the model, and only when they have finished."""
+"""What an agent is told, and what comes of it, as pydantic-ai has it: prompts, its tools' results and its output."""
 
 from __future__ import annotations
 
 import asyncio
 
-from pydantic_ai import RunContext
+from pydantic import BaseModel
+from pydantic_ai import Agent, RunContext
+from pydantic_ai.messages import ModelRequest, UserPromptPart
+from pydantic_ai.models.function import FunctionModel
 
-from spectra_bot import InterruptRequest, StepContext
-from spectra_bot.agent import ask_human
+from spectra_bot import InterruptRequest, StepContext, Workflow
+from spectra_bot.agent import AgentStep, ask_human
 from tests.conformance.agents import Script, agent_of, call, workflow_of
 from tests.conformance.conftest import OpenRunner
 
@@ -55,4 +58,39 @@ async def test_tool_that_goes_on_without_its_answers_is_not_finished(open_runner
         await runner.resume(asked.run_id, request.answer(option))
 
     assert script.told == {"a": ["approve", "reject"]}
+    assert script.replies == 2
+
+
+class Verdict(BaseModel):
+    host: str
+    is_tidy: bool
+
+
+async def test_agent_is_told_of_inputs_and_earlier_outputs_and_its_output_is_typed(open_runner: OpenRunner) -> None:
+    wrong, right = call("final_result", "a", host="web"), call("final_result", "b", host="web", is_tidy=True)
+    script = Script([wrong], [right])
+    agent = Agent(FunctionModel(script, stream_function=script.stream), deps_type=StepContext, output_type=Verdict)
+    workflow = Workflow("agent")
+
+    @workflow.step
+    async def find(ctx: StepContext) -> dict[str, str]:
+        return {"disk": f"/srv of {ctx.inputs['host']}"}
+
+    workflow.add(
+        "work",
+        AgentStep(
+            agent,
+            lambda ctx: f"Tidy {ctx.outputs['find']['disk']}.",
+            instructions=lambda ctx: f"You are on {ctx.inputs['host']}.",
+        ),
+    )
+    runner = await open_runner(workflow)
+
+    done = await runner.run("agent", {"host": "web"})
+
+    first = script.seen[0][0]
+    assert isinstance(first, ModelRequest)
+    assert [part.content for part in first.parts if isinstance(part, UserPromptPart)] == ["Tidy /srv of web."]
+    assert first.instructions == "You are on web."
+    assert done.outputs["work"] == {"host": "web", "is_tidy": True}
     assert script.replies == 2
