@@ -375,10 +375,11 @@ async def test_limit_may_fail_the_step(open_runner: OpenRunner) -> None:
     assert failed.error == "work: the agent has reached its limit of 3 tool calls"
 
 
-async def test_cancel_stops_the_call_of_the_model(open_runner: OpenRunner) -> None:
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "at once"])
+async def test_cancel_stops_the_call_of_the_model(open_runner: OpenRunner, stream: bool) -> None:
     script = Script("over")
     script.hold = asyncio.Event()
-    runner = await open_runner(workflow_of(agent_of(script)))
+    runner = await open_runner(workflow_of(agent_of(script), stream=stream))
 
     run_id = await runner.start("agent")
     await asyncio.wait_for(script.called.wait(), 20)
