@@ -56,7 +56,7 @@ async def decide(
     """What people decide about a call. Whatever is edited is checked, judged and shown again before it may run.
 
     Args:
-        ctx: the part of the step that is about this call only.
+        ctx: the part of the step that is about this call only, and not of it.
         judge: looks at what was edited; what it lets pass needs no second look.
         ask: approvers, timeout and channel of the questions.
 

@@ -100,17 +100,20 @@ class AgentKeeper(AbstractCapability[Any]):
             try:
                 approvals[call.tool_call_id] = await self._decided(ctx, call)
             except InterruptException as question:
-                self.asked(self.part_of(ctx, call.tool_call_id), question.request)
+                self.asked(self._approval_of(ctx, call), question.request)
         self.stop_if_asked()
         return requests.build_results(approvals=approvals) if approvals else None
 
-    def part_of(self, ctx: RunContext[Any], call_id: str | None) -> StepContext:
+    def part_of(self, ctx: RunContext[Any], call_id: str | None, *, aspect: str = "") -> StepContext:
         """The part of the step that is one tool call; the iteration tells apart ids that a provider uses again.
 
         What the calls of one reply ask belongs together.
+
+        Args:
+            aspect: what is about the call and not of it, and has answers that its tool must not take for its own.
         """
         reply = f"{self._ctx.scope}reply {ctx.run_step}"
-        return self._ctx.within(f"{ctx.run_step}.{call_id}", group=reply)
+        return self._ctx.within(f"{ctx.run_step}.{call_id}{aspect}", group=reply)
 
     def deps_of(self, part: StepContext) -> object:
         """What a tool finds in its dependencies."""
@@ -164,7 +167,11 @@ class AgentKeeper(AbstractCapability[Any]):
             except Exception as error:  # noqa: BLE001  a rule that fails is no reason to lose the run, or to let it pass
                 return Verdict(problem=f"needs_approval can't judge it: {type(error).__name__}: {error}")
 
-        return await recorded_decision(part, lambda: decide(part, proposed, judge=judge, ask=self._ask))
+        approval = self._approval_of(ctx, call)
+        return await recorded_decision(part, lambda: decide(approval, proposed, judge=judge, ask=self._ask))
+
+    def _approval_of(self, ctx: RunContext[Any], call: ToolCallPart) -> StepContext:
+        return self.part_of(ctx, call.tool_call_id, aspect=" approval")
 
     async def _stay_within_limits(self) -> None:
         """Ask for more at a limit, or stop there."""

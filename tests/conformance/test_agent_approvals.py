@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pydantic_ai import RunContext
 
-from spectra_bot import RunStatus, StepContext
+from spectra_bot import InterruptException, InterruptRequest, RunStatus, StepContext
 from tests.conformance.agents import Script, agent_of, call, workflow_of
 from tests.conformance.conftest import OpenRunner
 
 Context = RunContext[StepContext]
+WHERE = InterruptRequest(reason="Where to?", options=("staging", "prod"))
 
 
 class World:
@@ -17,9 +18,28 @@ class World:
     def __init__(self) -> None:
         self.done: list[str] = []
 
+    async def ship_by_raising(self, ctx: Context) -> str:
+        if ctx.deps.response is None:
+            raise InterruptException(WHERE)
+        self.done.append(f"ship to {ctx.deps.response.option}")
+        return f"shipped to {ctx.deps.response.option}"
+
     async def delete(self, ctx: Context, path: str, force: bool = False) -> str:
         self.done.append(f"delete {path}{' by force' if force else ''}")
         return "deleted"
+
+
+async def test_approval_of_a_call_is_no_answer_to_what_its_tool_asks(open_runner: OpenRunner) -> None:
+    world, script = World(), Script([call("ship_by_raising", "a")], "over")
+    runner = await open_runner(workflow_of(agent_of(script, world.ship_by_raising, guarded=("ship_by_raising",))))
+
+    asked = await runner.run("agent")
+    again = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+    done = await runner.resume(asked.run_id, again.pending[0].answer("prod"))
+
+    assert [request.reason for request in again.pending] == ["Where to?"]
+    assert done.status is RunStatus.COMPLETED
+    assert world.done == ["ship to prod"]
 
 
 async def test_approval_of_a_call_is_none_of_a_later_one_with_the_same_id(open_runner: OpenRunner) -> None:
