@@ -49,7 +49,7 @@ def redact(value: JsonValue) -> JsonValue:
     """The value with secrets masked: those under a telling name, and texts that look like a known kind of token."""
     match value:
         case str():
-            value = _masked_object(value)
+            value = _masked_json(value)
             masked = _VALUES.sub(rf"\g<kept>{MASK}", value)
             # A password behind a user that was masked as a token is found only now.
             return masked if masked == value else redact(masked)
@@ -61,16 +61,16 @@ def redact(value: JsonValue) -> JsonValue:
             return value
 
 
-def _masked_object(text: str) -> str:
-    """A text that is a JSON object, such as arguments that somebody typed, with what has a telling name masked."""
-    if not (text.lstrip().startswith("{") and text.rstrip().endswith("}")):
+def _masked_json(text: str) -> str:
+    """A text that is JSON, such as arguments that somebody typed, or its beginning, with what it holds masked."""
+    if not text.lstrip().startswith(("{", "[")):
         return text
     try:
-        value = from_json(text)
+        value = from_json(text, allow_partial="trailing-strings")
     except (ValueError, RecursionError):
         return text
     masked = redact(value)
-    return text if masked == value else to_json(masked, indent=2).decode()
+    return text if masked == value else to_json(masked, indent=2 if "\n" in text else None).decode()
 
 
 def mask(value: JsonValue, paths: Iterable[Path]) -> JsonValue:

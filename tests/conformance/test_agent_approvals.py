@@ -24,6 +24,10 @@ class World:
         self.done.append(f"ship to {ctx.deps.response.option}")
         return f"shipped to {ctx.deps.response.option}"
 
+    async def login(self, ctx: Context, user: str, password: str, hosts: list[str]) -> str:
+        self.done.append(f"login {user} {password} {hosts}")
+        return "in"
+
     async def delete(self, ctx: Context, path: str, force: bool = False) -> str:
         self.done.append(f"delete {path}{' by force' if force else ''}")
         return "deleted"
@@ -53,3 +57,20 @@ async def test_approval_of_a_call_is_none_of_a_later_one_with_the_same_id(open_r
 
     assert done.status is RunStatus.COMPLETED
     assert world.done == ["delete /srv/x"]
+
+
+async def test_secret_is_masked_in_what_is_edited_and_kept_where_it_is_left(open_runner: OpenRunner) -> None:
+    hosts = ["a.example", "b:sesame@c.example", "https://u:hunter3@d.example"]
+    script = Script([call("login", "a", user="ada", password="hunter2", hosts=hosts)], "over")
+    world = World()
+    runner = await open_runner(workflow_of(agent_of(script, world.login, guarded=("login",))))
+
+    asked = await runner.run("agent")
+    [form] = [option.form for option in asked.pending[0].options if option.form]
+    shown = str(form.fields[0].default)
+    edited = asked.pending[0].answer("edit", responder="U1", data={"arguments": shown.replace("ada", "eve")})
+    again = await runner.resume(asked.run_id, edited)
+    await runner.resume(asked.run_id, again.pending[0].answer("approve"))
+
+    assert "hunter" not in shown
+    assert world.done == [f"login eve hunter2 {hosts}"]
