@@ -14,9 +14,9 @@ from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import ConfigDict, JsonValue, TypeAdapter
 from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
-from pydantic_ai.messages import ModelResponse, ToolReturn
+from pydantic_ai.messages import ModelResponse, ToolReturn, ToolReturnContent
 from pydantic_ai.tools import ToolApproved, ToolDenied
 from pydantic_core import to_jsonable_python
 
@@ -33,6 +33,7 @@ _around: ContextVar[tuple[_Calls, ...]] = ContextVar("_around", default=())
 """The calls of models under way in each tool call around this one, which may be agents."""
 
 _REPLY = TypeAdapter(ModelResponse)
+_RETURNED: TypeAdapter[Any] = TypeAdapter(ToolReturnContent, config=ConfigDict(ser_json_bytes="base64"))
 _TOOL_RETURN: TypeAdapter[ToolReturn] = TypeAdapter(ToolReturn)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
@@ -134,19 +135,17 @@ async def _outcome(call: Callable[[], Awaitable[Any]]) -> dict[str, JsonValue]:
         return {"needs_approval": to_jsonable_python(signal.metadata)}
     except CallDeferred as signal:
         return {"deferred": to_jsonable_python(signal.metadata)}
-    name = "tool_return" if isinstance(result, ToolReturn) else "returned"
-    told = result if isinstance(result, ToolReturn) else ToolReturn(return_value=result)
+    name, kept_as = ("tool_return", _TOOL_RETURN) if isinstance(result, ToolReturn) else ("returned", _RETURNED)
     try:
-        kept = _TOOL_RETURN.dump_python(told, mode="json")
+        return {name: kept_as.dump_python(result, mode="json")}
     except ValueError:
         return {name: result}  # the tool has done its work all the same: `once` keeps that, and says what is wrong
-    return {name: kept if name == "tool_return" else kept["return_value"]}
 
 
 def _told(stored: dict[str, Any]) -> Any:
     match stored:
         case {"returned": value}:  # images and the like are themselves again
-            return _TOOL_RETURN.validate_python({"return_value": value}).return_value
+            return _RETURNED.validate_python(value)
         case {"tool_return": value}:
             return _TOOL_RETURN.validate_python(value)
         case {"retry": message}:

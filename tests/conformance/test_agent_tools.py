@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 from pydantic import BaseModel
-from pydantic_ai import Agent, RunContext
+from pydantic_ai import Agent, BinaryContent, RunContext, ToolReturn
 from pydantic_ai.messages import ModelRequest, UserPromptPart
 from pydantic_ai.models.function import FunctionModel
 
@@ -15,6 +18,39 @@ from tests.conformance.agents import Script, agent_of, call, workflow_of
 from tests.conformance.conftest import OpenRunner
 
 Context = RunContext[StepContext]
+PAPER = BinaryContent(b"%PDF\xff\x00", media_type="application/pdf")
+
+
+async def papers(ctx: Context) -> dict[str, object]:
+    return {"of": "a contract", "all": [PAPER]}
+
+
+async def returned_paper(ctx: Context) -> ToolReturn:
+    return ToolReturn(return_value=PAPER)
+
+
+async def raw(ctx: Context) -> bytes:
+    return b"\xff\x00"
+
+
+@pytest.mark.parametrize(
+    ("tool", "content"),
+    [(papers, {"of": "a contract", "all": [PAPER]}), (returned_paper, PAPER), (raw, "_wA=")],
+)
+async def test_file_that_a_tool_returns_is_one_for_the_model(
+    open_runner: OpenRunner, tool: Callable[..., Any], content: object
+) -> None:
+    script = Script([call(tool.__name__, "a"), call("ask", "b")], "over")
+
+    async def ask(ctx: Context) -> str | None:
+        return (await ctx.deps.interrupt(InterruptRequest(reason="Go on?"))).option
+
+    runner = await open_runner(workflow_of(agent_of(script, tool, ask)))
+
+    asked = await runner.run("agent")
+    await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert script.told["a"] == content
 
 
 async def test_agent_has_a_form_filled_in(open_runner: OpenRunner) -> None:

@@ -432,7 +432,7 @@ async def test_retry_of_a_failed_run_takes_up_what_was_paid_for(open_runner: Ope
     assert world.done == ["look x"]
 
 
-@pytest.mark.parametrize("result", [object(), b"\xff", ToolReturn("", metadata=object())])
+@pytest.mark.parametrize("result", [object(), {1, object()}, ToolReturn("", metadata=object())])
 async def test_tool_whose_result_can_not_be_kept_has_done_its_work(open_runner: OpenRunner, result: object) -> None:
     done: list[str] = []
 
