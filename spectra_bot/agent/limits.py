@@ -89,15 +89,16 @@ class AgentLimits:
         """The limit that is reached, in words, after so many grants of as much again."""
         times = grants + 1
         limits: tuple[tuple[int | float | Decimal | None, int | float | Decimal, str], ...] = (
-            (self.iterations, spent.iterations, "{:,} iterations"),
-            (self.tool_calls, spent.tool_calls, "{:,} tool calls"),
-            (self.tokens, spent.tokens, "{:,} tokens"),
-            (None if self.cost is None else Decimal(str(self.cost)), spent.cost or Decimal(0), "${:,}"),
-            (self.seconds, spent.seconds, "{:,} seconds"),
+            (self.iterations, spent.iterations, "iteration"),
+            (self.tool_calls, spent.tool_calls, "tool call"),
+            (self.tokens, spent.tokens, "token"),
+            (None if self.cost is None else Decimal(str(self.cost)), spent.cost or Decimal(0), "$"),
+            (self.seconds, spent.seconds, "second"),
         )
-        for limit, used, words in limits:
+        for limit, used, unit in limits:
             if limit is not None and used >= limit * times:
-                return words.format(limit * times)
+                most = limit * times
+                return f"${most:,}" if unit == "$" else _counted(most, unit)
         return None
 
 
@@ -109,5 +110,5 @@ def price_of(reply: ModelResponse) -> Decimal | None:
         return None
 
 
-def _counted(number: int, noun: str) -> str:
+def _counted(number: float | Decimal, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,16 +1,34 @@
-"""What an agent may spend."""
+"""What an agent may spend: each kind of limit is reached by what it is about, and moves on by as much again."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from spectra_bot import DefinitionError
-from spectra_bot.agent import AgentLimits
+from spectra_bot.agent import AgentLimits, Spent
 
 
 @pytest.mark.parametrize("limit", [{"iterations": 0}, {"cost": -1.0}, {"seconds": 0.0}])
 def test_limit_of_nothing_is_refused(limit: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError, match=f"the limit of an agent's {next(iter(limit))} is"):
         AgentLimits(**limit)
+
+
+@pytest.mark.parametrize(
+    ("limits", "below", "at", "said"),
+    [
+        (AgentLimits(iterations=1), Spent(), Spent(iterations=1), "1 iteration"),
+        (AgentLimits(tool_calls=3), Spent(tool_calls=2), Spent(tool_calls=3), "3 tool calls"),
+        (AgentLimits(tokens=1000), Spent(input_tokens=999), Spent(input_tokens=600, output_tokens=400), "1,000 tokens"),
+        (AgentLimits(cost=0.5), Spent(cost=Decimal("0.49")), Spent(cost=Decimal("0.5")), "$0.5"),
+        (AgentLimits(seconds=60), Spent(seconds=59.9), Spent(seconds=60.0), "60 seconds"),
+    ],
+    ids=["iterations", "tool calls", "tokens", "cost", "seconds"],
+)
+def test_limit_is_reached_by_what_it_is_about(limits: AgentLimits, below: Spent, at: Spent, said: str) -> None:
+    assert limits.reached(below, 0) is None
+    assert limits.reached(at, 0) == said
+    assert limits.reached(at, 1) is None
