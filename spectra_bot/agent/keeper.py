@@ -129,7 +129,7 @@ class AgentKeeper(AbstractCapability[Any]):
 
     def finished(self, seconds: float) -> None:
         """A tool call has come to its end."""
-        self.spent = self.spent.with_tool_call(seconds)
+        self.spent = self.spent.with_tool_call(seconds, since=self._spent_then)
 
     def asked(self, part: StepContext, request: InterruptRequest) -> None:
         """A call asked, or is asked about: it waits, and those beside it go on."""

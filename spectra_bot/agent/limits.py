@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -23,7 +23,7 @@ class Spent:
     cost: Decimal | None = None
     """In US dollars; None while no reply had a known price."""
     seconds: float = 0.0
-    """At work, without the time in which it waited for people."""
+    """At work, without the time in which it waited for people; of the calls of one reply the longest counts."""
 
     @property
     def tokens(self) -> int:
@@ -41,16 +41,13 @@ class Spent:
             seconds=self.seconds + seconds,
         )
 
-    def with_tool_call(self, seconds: float) -> Spent:
-        """After one more finished tool call."""
-        return Spent(
-            iterations=self.iterations,
-            tool_calls=self.tool_calls + 1,
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-            cost=self.cost,
-            seconds=self.seconds + seconds,
-        )
+    def with_tool_call(self, seconds: float, *, since: Spent) -> Spent:
+        """After one more finished tool call, in whatever order those of one reply finish: they go on side by side.
+
+        Args:
+            since: after the reply that made it.
+        """
+        return replace(self, tool_calls=self.tool_calls + 1, seconds=max(self.seconds, since.seconds + seconds))
 
     def in_words(self) -> str:
         """For people: `3 iterations, 2 tool calls, 1,234 tokens, $0.02`."""
@@ -78,6 +75,7 @@ class AgentLimits:
     cost: Decimal | float | None = None
     """In US dollars; holds only for models whose price is known."""
     seconds: float | None = None
+    """Of each reply its own time and that of its longest call, without the time that people take."""
     at_limit: Literal["ask", "fail"] = "ask"
 
     def __post_init__(self) -> None:

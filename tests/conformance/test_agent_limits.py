@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from pydantic_ai import RunContext
 
-from spectra_bot import RunStatus, StepContext
-from spectra_bot.agent import recording
+from spectra_bot import InterruptRequest, RunStatus, StepContext
+from spectra_bot.agent import AgentLimits, recording
 from tests.conformance.agents import Script, agent_of, call, workflow_of
 from tests.conformance.conftest import OpenRunner
 
@@ -31,3 +33,34 @@ async def test_price_of_a_reply_is_what_it_was_when_it_was_paid(
 
     assert [str(one.pending[0].data["so far"]).split(", ")[-1] for one in (asked, again)] == ["$0.25", "$0.75"]
     assert done.status is RunStatus.COMPLETED
+
+
+async def test_time_is_that_of_the_longest_call_of_each_reply_without_waiting_for_people(
+    open_runner: OpenRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    two = asyncio.Barrier(2)
+
+    async def work(ctx: RunContext[StepContext]) -> str:
+        if await two.wait() == 0:
+            clock[0] += 60
+        await two.wait()
+        return "done"
+
+    async def ask(ctx: RunContext[StepContext]) -> str | None:
+        return (await ctx.deps.interrupt(InterruptRequest(reason="Go on?"))).option
+
+    works = [call("work", "a"), call("work", "b")]
+    script = Script([*works, call("ask", "c")], works, "over")
+    runner = await open_runner(workflow_of(agent_of(script, work, ask), limits=AgentLimits(seconds=120)))
+
+    asked = await runner.run("agent")
+    clock[0] += 1_000
+    at_limit = await runner.resume(asked.run_id, asked.pending[0].answer("approve"))
+
+    assert [request.reason for request in (*asked.pending, *at_limit.pending)] == [
+        "Go on?",
+        "The agent has reached its limit of 120 seconds. May it go on?",
+    ]
+    assert script.replies == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -32,3 +33,12 @@ def test_limit_is_reached_by_what_it_is_about(limits: AgentLimits, below: Spent,
     assert limits.reached(below, 0) is None
     assert limits.reached(at, 0) == said
     assert limits.reached(at, 1) is None
+
+
+def test_time_of_calls_that_go_on_side_by_side_is_counted_once() -> None:
+    replied = Spent(iterations=1, seconds=0.1)
+
+    orders = [(0.1, 0.7, 0.2), (0.7, 0.2, 0.1)]
+    spent = [reduce(lambda so_far, s: so_far.with_tool_call(s, since=replied), order, replied) for order in orders]
+
+    assert spent == [Spent(iterations=1, tool_calls=3, seconds=0.1 + 0.7)] * 2
