@@ -11,12 +11,21 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
-from pydantic_ai.messages import ModelResponse, ToolReturn, ToolReturnContent
+from pydantic_ai.messages import (
+    BaseToolCallPart,
+    ModelResponse,
+    ModelResponsePart,
+    ToolCallPart,
+    ToolReturn,
+    ToolReturnContent,
+)
 from pydantic_ai.tools import ToolApproved, ToolDenied
 from pydantic_core import to_jsonable_python
 
@@ -43,6 +52,8 @@ async def recorded_reply(
 ) -> tuple[ModelResponse, float, Decimal | None]:
     """A reply of the model, the seconds it took and its price; the model is called only if it has not replied yet.
 
+    Each of its calls has an id of its own, whatever the provider gave them, so that its result reaches no other.
+
     The price is kept, for people are shown it: a question about what was decided must not change with a list of prices.
 
     The call is stopped with the step, unlike other effects: nothing of it is of use to anybody then.
@@ -56,7 +67,7 @@ async def recorded_reply(
         for calls in _around.get():
             calls.add(calling)
             calling.add_done_callback(calls.discard)
-        reply = await calling
+        reply = _with_own_ids(await calling)
         price = price_of(reply)
         return {
             "reply": _REPLY.dump_python(reply, mode="json"),
@@ -122,6 +133,21 @@ def finished_as(ctx: StepContext) -> str | None:
         if name in ctx.spoiled or (isinstance(stored, dict) and "needs_approval" not in stored):
             return key
     return None
+
+
+def _with_own_ids(reply: ModelResponse) -> ModelResponse:
+    taken = {part.tool_call_id for part in reply.parts if isinstance(part, BaseToolCallPart)}
+    met: set[str] = set()
+    parts: list[ModelResponsePart] = []
+    for part in reply.parts:
+        if isinstance(part, ToolCallPart):
+            if part.tool_call_id in met:
+                free = (f"{part.tool_call_id}_{number}" for number in count(2))
+                part = replace(part, tool_call_id=next(name for name in free if name not in taken))  # noqa: PLW2901
+                taken.add(part.tool_call_id)
+            met.add(part.tool_call_id)
+        parts.append(part)
+    return replace(reply, parts=parts)
 
 
 async def _outcome(call: Callable[[], Awaitable[Any]]) -> dict[str, JsonValue]:

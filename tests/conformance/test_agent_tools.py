@@ -97,6 +97,23 @@ async def test_tool_that_goes_on_without_its_answers_is_not_finished(open_runner
     assert script.replies == 2
 
 
+async def test_calls_of_one_reply_with_the_same_id_are_told_apart(open_runner: OpenRunner) -> None:
+    async def ship(ctx: Context, what: str) -> str:
+        return f"{what}: {(await ctx.deps.interrupt(InterruptRequest(reason=f'Ship {what}?'))).option}"
+
+    script = Script([call("ship", "a", what="x"), call("ship", "a_2", what="y"), call("ship", "a", what="z")], "over")
+    runner = await open_runner(workflow_of(agent_of(script, ship)))
+
+    asked = await runner.run("agent")
+    for request, option in zip(asked.pending, ("approve", "approve", "reject"), strict=True):
+        done = await runner.resume(asked.run_id, request.answer(option))
+
+    assert [request.reason for request in asked.pending] == ["Ship x?", "Ship y?", "Ship z?"]
+    assert done.outputs == {"work": "over"}
+    assert script.told == {"a": "x: approve", "a_2": "y: approve", "a_3": "z: reject"}
+    assert script.replies == 2
+
+
 class Verdict(BaseModel):
     host: str
     is_tidy: bool
