@@ -24,6 +24,9 @@ EVERY_S = 1.0
 """The text is shown at most so often."""
 MAX_TEXT = 500
 """The newest characters of the text, or the first of a call."""
+MAX_VALUE = 60
+"""The first characters of an argument, on one line: whoever decides about a call is shown all of it."""
+MAX_OUTCOME = 200
 
 
 class AgentProgress:
@@ -63,13 +66,13 @@ class AgentProgress:
             call: tells this call from all others of the step.
         """
         shown = _shown(dict(arguments))
-        given = ", ".join(f"{name}={_short(value)}" for name, value in shown.items()) if shown is not None else "…"
-        self._ctx.progress(text=_cut(f"{tool}({given})"), about=call)
+        values = ["…"] if shown is None else [f"{name}={_line(value, MAX_VALUE)}" for name, value in shown.items()]
+        self._ctx.progress(text=_cut(f"{tool}({', '.join(values)})", MAX_TEXT), about=call)
 
     def came_to(self, call: str, tool: str, result: object) -> None:
         """A tool call has ended."""
         told = result.return_value if isinstance(result, ToolReturn) else result
-        self._ctx.progress(text=_cut(f"{tool}: {_short(_shown(told))}"), about=call)
+        self._ctx.progress(text=f"{tool}: {_line(_shown(told), MAX_OUTCOME)}", about=call)
 
     def _add(self, text: str) -> None:
         if self._is_live:
@@ -91,9 +94,10 @@ def _shown(value: object) -> Any:
         return None
 
 
-def _short(value: object) -> str:
-    return value if isinstance(value, str) else to_json(value).decode()
+def _line(value: object, most: int) -> str:
+    text = value if isinstance(value, str) else to_json(value).decode()
+    return _cut(" ".join(text.split()), most)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -80,6 +80,27 @@ async def test_what_a_tool_tells_the_model_is_shown_as_its_outcome() -> None:
     assert "returns: seen" in shown
 
 
+async def test_long_values_of_a_call_are_shown_in_short_on_one_line() -> None:
+    shown: list[str] = []
+
+    async def patch(ctx: RunContext[StepContext], file: str, diff: str) -> str:
+        return f"applied\n{diff}"
+
+    script = Script([call("patch", "a", file="a.py", diff="--- a/a.py\n+++ b/a.py\n" + "+x\n" * 300)], "over")
+    async with WorkflowRunner(
+        workflows=[workflow_of(agent_of(script, patch))],
+        database=":memory:",
+        listeners=[lambda update: shown.append(update.text or "")],
+    ) as runner:
+        await runner.run("agent")
+
+    made, came_to = (text for text in shown if text.startswith("patch"))
+    assert made.startswith("patch(file=a.py, diff=--- a/a.py +++ b/a.py +x +x")
+    assert made.endswith("…)")
+    assert came_to.startswith("patch: applied --- a/a.py")
+    assert max(len(made), len(came_to)) < 220
+
+
 async def test_only_the_run_is_told_of_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pydantic_ai, "BANNER_ENABLED", True)
     script = Script("over")
