@@ -96,17 +96,18 @@ def question(
     ask: Mapping[str, Any],
 ) -> InterruptRequest:
     """What people are asked about a call."""
+    reason = f"The agent wants to call {call.tool}"
     data: dict[str, JsonValue] = {"tool": call.tool, "arguments": dict(arguments)}
     if before is not None:
+        reason = f"May the agent call {call.tool} with the edited arguments?"
         data["arguments before"] = dict(before)
     if problem is not None:
         data["could not be used"] = problem
     if call.why:
         data["why"] = call.why
     data["so far"] = call.spent.in_words()
-    verb = "call" if before is None else "call, as edited,"
     return InterruptRequest(
-        reason=f"The agent wants to {verb} {call.tool}",
+        reason=reason,
         data=data,
         options=(
             InterruptOption(APPROVE),

@@ -118,6 +118,7 @@ async def test_edited_call_is_checked_judged_again_and_shown_before_and_after(op
     done = await runner.resume(asked.run_id, edit(shown, '{"path": "/srv/safe"}'))
 
     assert "path: Input should be a valid string" in str(wrong.pending[0].data["could not be used"])
+    assert shown.reason == "May the agent call delete with the edited arguments?"
     assert shown.data["arguments"] == {"path": "/"}
     assert shown.data["arguments before"] == {"path": "/srv/x"}
     assert done.status is RunStatus.COMPLETED
