@@ -21,6 +21,7 @@ from spectra_bot.agent.progress import AgentProgress
 from spectra_bot.agent.recording import CALL, finished_as, recorded_decision, recorded_reply
 from spectra_bot.agent.tools import RecordedTools
 from spectra_bot.context import StepContext
+from spectra_bot.errors import OnceKeyError
 from spectra_bot.interrupts import InterruptException, InterruptRequest
 from spectra_bot.options import InterruptOption, InterruptStatus
 
@@ -78,7 +79,12 @@ class AgentKeeper(AbstractCapability[Any]):
             self.progress.replied()
             return reply
 
-        reply, seconds, price = await recorded_reply(self._ctx, key, call)
+        try:
+            reply, seconds, price = await recorded_reply(self._ctx, key, call)
+        except OnceKeyError as error:
+            named = self._ctx.scope.rstrip("/").rpartition("/")[2]
+            problem = f"was called by two agents named {named!r}; give each run_agent a name= of its own"
+            raise OnceKeyError(error.key, problem) from error
         self.spent = self._spent_then = self.spent.with_reply(reply, seconds, price)
         self._said = "\n".join(part.content for part in reply.parts if isinstance(part, TextPart)).strip()
         return reply

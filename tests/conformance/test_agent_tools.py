@@ -13,7 +13,7 @@ from pydantic_ai.messages import ModelRequest, UserPromptPart
 from pydantic_ai.models.function import FunctionModel
 
 from spectra_bot import InterruptRequest, StepContext, Workflow
-from spectra_bot.agent import AgentStep, ask_human
+from spectra_bot.agent import AgentStep, ask_human, run_agent
 from tests.conformance.agents import Script, agent_of, call, workflow_of
 from tests.conformance.conftest import OpenRunner
 
@@ -112,6 +112,21 @@ async def test_calls_of_one_reply_with_the_same_id_are_told_apart(open_runner: O
     assert done.outputs == {"work": "over"}
     assert script.told == {"a": "x: approve", "a_2": "y: approve", "a_3": "z: reject"}
     assert script.replies == 2
+
+
+async def test_two_agents_of_one_name_in_a_step_are_told_to_have_names(open_runner: OpenRunner) -> None:
+    workflow = Workflow("agent")
+
+    @workflow.step
+    async def work(ctx: StepContext) -> None:
+        for _ in range(2):
+            await run_agent(agent_of(Script("over")), "Do it.", ctx)
+
+    runner = await open_runner(workflow)
+
+    failed = await runner.run("agent")
+
+    assert "two agents named 'agent'; give each run_agent a name= of its own" in str(failed.error)
 
 
 class Verdict(BaseModel):
