@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
 from pydantic_ai.tools import RunContext
 from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 
+from spectra_bot.agent.progress import AgentProgress
 from spectra_bot.agent.recording import APPROVED_CALL, CALL, finished_as, is_decided, recorded_tool
-from spectra_bot.interrupts import InterruptException
+from spectra_bot.context import StepContext
+from spectra_bot.interrupts import InterruptException, InterruptRequest
 
-if TYPE_CHECKING:
-    from spectra_bot.agent.keeper import AgentKeeper
-    from spectra_bot.context import StepContext
+
+class Keeper(Protocol):
+    """What the calls of an agent's tools need to know of its run, and tell it."""
+
+    @property
+    def progress(self) -> AgentProgress:
+        """Shows each call, and what came of it."""
+
+    def part_of(self, ctx: RunContext[Any], call_id: str | None) -> StepContext:
+        """The part of the step that is one tool call."""
+
+    def deps_of(self, part: StepContext) -> object:
+        """What a tool finds in its dependencies."""
+
+    def must_ask(self, tool: str, arguments: Mapping[str, Any]) -> bool:
+        """Somebody has to look at this call, given as its tool would get it."""
+
+    def knows(self, tools: Mapping[str, ToolsetTool[Any]]) -> None:
+        """These are the tools of this iteration."""
+
+    def asked(self, part: StepContext, request: InterruptRequest) -> None:
+        """A call asked: it waits, and those beside it go on."""
+
+    def finished(self, seconds: float) -> None:
+        """A tool call has come to its end."""
 
 
 @dataclass
 class RecordedTools(WrapperToolset[Any]):
     """All of an agent's tools; each call is an effect of its step."""
 
-    keeper: AgentKeeper
+    keeper: Keeper
 
     async def get_tools(self, ctx: RunContext[Any]) -> dict[str, ToolsetTool[Any]]:
         """Look at what there is, so that edited arguments can be checked."""
@@ -68,5 +93,5 @@ class RecordedTools(WrapperToolset[Any]):
         return result
 
 
-def _must_ask(keeper: AgentKeeper, part: StepContext, tool: str, arguments: dict[str, Any]) -> bool:
+def _must_ask(keeper: Keeper, part: StepContext, tool: str, arguments: dict[str, Any]) -> bool:
     return is_decided(part) or keeper.must_ask(tool, arguments)

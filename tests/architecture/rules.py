@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 FLOORS = {
     0: "errors clock collector extras options differences interrupts json_values forms runs redact printable "
@@ -48,6 +49,24 @@ def problems(module: str, source: str, public: Collection[str], *, is_init: bool
     if is_init:
         found += _does_more_than_export(tree)
     return [f"{module}: {problem}" for problem in found]
+
+
+def circle(sources: Mapping[str, str]) -> list[str]:
+    """Modules that import one another in a circle, the first also at the end; packages' `__init__` are left out."""
+    arrows = {
+        module: {
+            name
+            for target, names in _imports(ast.parse(source), module, (), is_init=False)
+            for name in (target, *(f"{target}.{name}" for name in names))
+            if name in sources and name != module
+        }
+        for module, source in sources.items()
+    }
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def _upward(module: str, target: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import spectra_bot
-from tests.architecture.rules import problems
+from tests.architecture.rules import circle, problems
 
 TOP = Path(__file__).parents[2]
 FILES = sorted([*(TOP / "spectra_bot").rglob("*.py"), *(TOP / "handlers").rglob("*.py")])
@@ -23,6 +23,22 @@ def test_module_keeps_the_rules(file: Path) -> None:
     is_init = file.name == "__init__.py"
 
     assert problems(module_of(file), file.read_text(), spectra_bot.__all__, is_init=is_init) == []
+
+
+def test_modules_import_one_another_in_no_circle() -> None:
+    sources = {module_of(file): file.read_text() for file in FILES if file.name != "__init__.py"}
+
+    assert circle(sources) == []
+
+
+def test_circle_is_found_also_where_it_is_for_type_checkers_only() -> None:
+    sources = {
+        "spectra_bot.agent.keeper": "from spectra_bot.agent import tools",
+        "spectra_bot.agent.tools": "if TYPE_CHECKING:\n    from spectra_bot.agent.keeper import AgentKeeper",
+        "spectra_bot.agent.run": "from spectra_bot.agent.keeper import AgentKeeper",
+    }
+
+    assert set(circle(sources)) == {"spectra_bot.agent.keeper", "spectra_bot.agent.tools"}
 
 
 @pytest.mark.parametrize(
