@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from temporalio import workflow
+
 from spectra_bot.machine import (
     ArmTimer,
     Command,
@@ -69,6 +71,7 @@ class RunCommands:
         self._expire = expire
         self._running: dict[Command, asyncio.Task[None]] = {}
         self._ending: dict[asyncio.Task[None], Command] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
         self._left: set[Command] = set()
         """Steps whose code has ended, and of which effects are under way."""
 
@@ -143,9 +146,13 @@ class RunCommands:
 
     def _stop(self, command: Command) -> None:
         task = self._running.pop(command)
-        task.cancel()
-        if not isinstance(command, ArmTimer | RetryLater):
-            self._ending[task] = command
+        if isinstance(command, ArmTimer | RetryLater):
+            task.cancel()
+            return
+        self._ending[task] = command
+        stopping = asyncio.create_task(_cancel_later(task))
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
 
     def _let_end(self, task: asyncio.Task[None], interrupt_id: str) -> None:
         """Stop a part of a delivery; what it has done until then is stored."""
@@ -190,3 +197,12 @@ class RunCommands:
             case RetryLater(step, visit, until, at_most):
                 await self._times.sleep(min(until - self._times.now(), at_most).total_seconds())
                 self._store([e.StepRetried(at=self._times.now(), step=step, visit=visit)])
+
+
+async def _cancel_later(task: asyncio.Task[None]) -> None:
+    """Cancel a task when all is told that this turn tells: what has ended by then is done, and counts.
+
+    The SDK (1.35) would drop what an activity came to that is cancelled in the turn that tells it.
+    """
+    await workflow.wait_condition(lambda: True)
+    task.cancel()

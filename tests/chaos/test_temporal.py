@@ -44,6 +44,7 @@ async def test_nothing_is_lost_and_nothing_done_twice_when_workers_bots_and_temp
     assert (report.counted["workers killed"], report.counted["server killed"]) == (2, 1)
     assert report.counted["runs completed"] > 0
     assert report.counted["people whose answer counted"] > 0
+    assert report.counted["runs in more than one history"] > 0
 
 
 def test_rounds_are_spread_over_sessions() -> None:

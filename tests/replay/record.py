@@ -64,7 +64,7 @@ def main(wanted: Collection[str]) -> None:
     for scenarios, renewal in ((SCENARIOS, RENEWAL), (SCENARIOS_OF_SMALL_HISTORIES, Renewal(events=EVENTS))):
         chosen = {name: scenario for name, scenario in scenarios.items() if not wanted or name in wanted}
         if chosen:
-            with tempfile.TemporaryDirectory() as folder, patch("spectra_bot.temporal.engine.RENEWAL", renewal):
+            with tempfile.TemporaryDirectory() as folder, patch("spectra_bot.temporal.beginning.RENEWAL", renewal):
                 asyncio.run(record(Path(folder), chosen))
 
 

@@ -17,9 +17,9 @@ from datetime import timedelta
 from spectra_bot import HumanGateStep, InterruptRequest, StepContext, StepResult, Workflow
 
 if events := os.environ.get("CHAOS_EVENTS"):
-    from spectra_bot.temporal import engine, limits
+    from spectra_bot.temporal import beginning, limits
 
-    vars(engine)["RENEWAL"] = limits.Renewal(events=int(events))
+    vars(beginning)["RENEWAL"] = limits.Renewal(events=int(events))
 
 LONGEST_EFFECT_S = 0.15
 RIGHT_ONE_TIMEOUT_S = 2

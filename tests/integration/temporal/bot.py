@@ -1,6 +1,6 @@
 """A worker of its own on Temporal, until it is killed.
 
-    python -m tests.integration.temporal.bot ADDRESS TASK_QUEUE LEASE_S JOURNAL
+    python -m tests.integration.temporal.bot ADDRESS TASK_QUEUE LEASE_S JOURNAL [post]
 
 It says `open`, and starts the run that it reads the workflow and the id of. A step that it executes stands still where
 the same step in another process goes on.
@@ -11,10 +11,22 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from spectra_bot import HumanGateStep, StepContext, TemporalOptions, Workflow, WorkflowRunner
+from pydantic import JsonValue
+
+from spectra_bot import (
+    Delivered,
+    HumanGateStep,
+    InterruptRequest,
+    InterruptResponse,
+    StepContext,
+    TemporalOptions,
+    Workflow,
+    WorkflowRunner,
+)
 from tests.integration.answering_process import say
 
 TIMED_S = 2.0
@@ -97,16 +109,36 @@ async def ship(ctx: StepContext) -> str:
     return record("ship")
 
 
-def runner(address: str, task_queue: str, lease_s: float, journal: Path) -> WorkflowRunner:
+class Post:
+    """Delivers questions, or is killed while it does."""
+
+    name = "post"
+
+    async def handle(self, request: InterruptRequest) -> Delivered:
+        if _STANDS_STILL:
+            say(request.id)
+            await asyncio.Event().wait()
+        return Delivered({"id": request.id})
+
+    async def settle(
+        self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
+    ) -> None:
+        record(f"settled-{receipt['id']}")
+
+
+def runner(
+    address: str, task_queue: str, lease_s: float, journal: Path, handlers: Sequence[Post] = ()
+) -> WorkflowRunner:
     _JOURNAL[:] = [journal]
     options = TemporalOptions(address=address, task_queue=task_queue)
-    return WorkflowRunner(workflows=[crashing, blocking, taken_over, timed, asking], temporal=options, lease_s=lease_s)
+    workflows = [crashing, blocking, taken_over, timed, asking]
+    return WorkflowRunner(workflows=workflows, handlers=handlers, temporal=options, lease_s=lease_s)
 
 
-async def main(address: str, task_queue: str, lease_s: str, journal: str) -> None:
+async def main(address: str, task_queue: str, lease_s: str, journal: str, *handlers: str) -> None:
     global _STANDS_STILL  # noqa: PLW0603  it is this process that stands still
     _STANDS_STILL = True
-    async with runner(address, task_queue, float(lease_s), Path(journal)) as bot:
+    async with runner(address, task_queue, float(lease_s), Path(journal), [Post() for _ in handlers]) as bot:
         say("open")
         workflow, run_id = (await asyncio.to_thread(sys.stdin.readline)).split()
         await bot.start(workflow, run_id=run_id)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from spectra_bot import (
     NotFollowedError,
@@ -19,13 +21,18 @@ from spectra_bot import (
     TemporalOptions,
     WorkflowRunner,
 )
+from spectra_bot.machine import events as e
+from spectra_bot.temporal.connection import data_converter
+from spectra_bot.temporal.messages import entry_of
 from tests.integration.asking import asking
 from tests.integration.processes import Process
-from tests.integration.temporal.bot import MAY_GO_ON, runner
+from tests.integration.temporal.bot import MAY_GO_ON, Post, runner
 from tests.temporal_server import TemporalServer, a_temporal
 
 BOT = "tests.integration.temporal.bot"
 LEASE_S = 2.0
+LONG_LEASE_S = 60.0
+"""So that what a killed worker had in hand stays its own."""
 TIMEOUT_S = 60
 
 
@@ -122,6 +129,40 @@ async def test_deadline_and_answer_while_a_killed_worker_holds_the_run_are_the_s
     assert ended.status is RunStatus.COMPLETED
     assert (history.count("InterruptExpired"), history.count("InterruptAnswered")) == (1, 1)
     assert done(tmp_path / "journal") == ["gone-on"]
+
+
+async def test_question_that_was_posted_when_its_time_was_over_is_settled(
+    temporal: TemporalServer, task_queue: str, tmp_path: Path
+) -> None:
+    """One turn tells both: it waited for a worker."""
+    place = (temporal.address, task_queue, LONG_LEASE_S, tmp_path / "journal")
+    client = await Client.connect(temporal.address, data_converter=data_converter(None))
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+
+    async with asyncio.timeout(TIMEOUT_S):
+        async with Process.started(BOT, *map(str, place), "post") as bot:
+            assert await bot.read() == "open"
+            bot.write(f"timed {task_queue}")
+            asked = [await bot.read(), await bot.read()]
+            await bot.kill()
+        run = client.get_workflow_handle(task_queue)
+        while not any(event.HasField("timer_fired_event_attributes") for event in (await run.fetch_history()).events):
+            await asyncio.sleep(0.05)
+        under_way = (await run.describe()).raw_description.pending_activities
+        for activity, one in zip(under_way, asked, strict=True):
+            posted = e.InterruptDelivered(at=datetime.now(UTC), interrupt_id=one, handler="post", receipt={"id": one})
+            ended = client.get_async_activity_handle(
+                workflow_id=task_queue, run_id=None, activity_id=activity.activity_id
+            )
+            await ended.complete([entry_of(posted)])
+        async with runner(*place, [Post()]) as heir, WorkflowRunner(temporal=options, recover=False) as caller:
+            [aside] = [request for request in (await caller.get(task_queue)).pending if request.step == "aside"]
+            await caller.answer(aside.id, aside.answer("approve"))
+            await heir.wait(task_queue, over=True)
+
+    assert sorted(line for line in done(tmp_path / "journal") if line.startswith("settled")) == sorted(
+        f"settled-{one}" for one in asked
+    )
 
 
 async def started(caller: WorkflowRunner, run_id: str) -> None:

@@ -34,7 +34,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def renew(monkeypatch: pytest.MonkeyPatch, *, must_events: int) -> None:
-    monkeypatch.setattr("spectra_bot.temporal.engine.RENEWAL", Renewal(events=EVENTS, must_events=must_events))
+    monkeypatch.setattr("spectra_bot.temporal.beginning.RENEWAL", Renewal(events=EVENTS, must_events=must_events))
 
 
 async def executions(server: TemporalServer, run_id: str) -> int:

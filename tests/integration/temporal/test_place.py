@@ -36,7 +36,7 @@ TIMEOUT_S = 120
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spectra_bot.temporal.engine.RENEWAL", Renewal(events=EVENTS))
+    monkeypatch.setattr("spectra_bot.temporal.beginning.RENEWAL", Renewal(events=EVENTS))
 
 
 @pytest.fixture(autouse=True)
