@@ -37,6 +37,9 @@ CALL, APPROVED_CALL, DECISION = "call", "approved call", "decision"
 
 Decision = ToolApproved | ToolDenied
 
+_WAITING = {"needs_approval", "deferred"}
+"""What a call came to that has not been made yet."""
+
 _Calls = set[asyncio.Future[ModelResponse]]
 _around: ContextVar[tuple[_Calls, ...]] = ContextVar("_around", default=())
 """The calls of models under way in each tool call around this one, which may be agents."""
@@ -85,10 +88,15 @@ async def recorded_reply(
     return _REPLY.validate_python(stored["reply"]), float(stored["seconds"]), None if price is None else Decimal(price)
 
 
-async def recorded_tool(ctx: StepContext, key: str, call: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
-    """What a tool call came to, a return or one of pydantic-ai's signals, and the seconds it took.
+async def recorded_tool(
+    ctx: StepContext, key: str, call: Callable[[], Awaitable[Any]], *, finished: Callable[[float], None]
+) -> Any:
+    """What a tool call came to: a return, or one of pydantic-ai's signals.
 
     It ends though its step is stopped, but for the models of agents in it.
+
+    Args:
+        finished: told the seconds it took, unless it waits for somebody.
     """
     models: _Calls = set()
 
@@ -104,7 +112,9 @@ async def recorded_tool(ctx: StepContext, key: str, call: Callable[[], Awaitable
         for calling in tuple(models):
             calling.cancel()
         raise
-    return _told(stored), float(stored["seconds"])
+    if not _WAITING & stored.keys():
+        finished(float(stored["seconds"]))
+    return _told(stored)
 
 
 async def recorded_decision(ctx: StepContext, decide: Callable[[], Awaitable[Decision]]) -> Decision:

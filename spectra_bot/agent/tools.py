@@ -74,23 +74,27 @@ class RecordedTools(WrapperToolset[Any]):
             try:
                 result = await super(RecordedTools, self).call_tool(name, tool_args, own, tool)
             except (ModelRetry, ToolFailed) as told:
+                _refuse_without_answer(part)
                 keeper.progress.came_to(part.scope, name, told.message)
                 raise
-            if (request := part.first_open) is not None:  # it went on without the answer
-                raise InterruptException(request)
+            _refuse_without_answer(part)
             keeper.progress.came_to(part.scope, name, result)
             return result
 
         try:
             key = finished or (APPROVED_CALL if ctx.tool_call_approved else CALL)
-            result, seconds = await recorded_tool(part, key, call)
+            return await recorded_tool(part, key, call, finished=keeper.finished)
         except InterruptException as question:
             keeper.asked(part, question.request)
             if ctx.tool_call_approved:  # pydantic-ai puts off no call twice; the keeper stops before the next reply
                 return None
             raise CallDeferred from question
-        keeper.finished(seconds)
-        return result
+
+
+def _refuse_without_answer(part: StepContext) -> None:
+    """A tool that asked has not ended yet, whatever it makes of the exception that asks."""
+    if (request := part.first_open) is not None:
+        raise InterruptException(request)
 
 
 def _must_ask(keeper: Keeper, part: StepContext, tool: str, arguments: dict[str, Any]) -> bool:

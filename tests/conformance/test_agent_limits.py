@@ -7,7 +7,8 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
-from pydantic_ai import RunContext
+from pydantic_ai import ModelRetry, RunContext
+from pydantic_ai.exceptions import ToolFailed
 
 from spectra_bot import InterruptRequest, RunStatus, StepContext
 from spectra_bot.agent import AgentLimits, recording
@@ -64,3 +65,18 @@ async def test_time_is_that_of_the_longest_call_of_each_reply_without_waiting_fo
         "The agent has reached its limit of 120 seconds. May it go on?",
     ]
     assert script.replies == 2
+
+
+@pytest.mark.parametrize("signal", [ModelRetry, ToolFailed])
+async def test_call_that_failed_counts_in_the_limits(open_runner: OpenRunner, signal: type[Exception]) -> None:
+    async def fail(ctx: RunContext[StepContext]) -> str:
+        raise signal("not now")
+
+    script = Script([call("fail", "a")], "over")
+    runner = await open_runner(workflow_of(agent_of(script, fail), limits=AgentLimits(tool_calls=1)))
+
+    asked = await runner.run("agent")
+    done = await runner.resume(asked.run_id, asked.pending[0].answer("more"))
+
+    assert asked.pending[0].reason == "The agent has reached its limit of 1 tool call. May it go on?"
+    assert done.outputs == {"work": "over"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from pydantic_ai import Agent, BinaryContent, RunContext, ToolReturn
+from pydantic_ai import Agent, BinaryContent, ModelRetry, RunContext, ToolReturn
 from pydantic_ai.messages import ModelRequest, UserPromptPart
 from pydantic_ai.models.function import FunctionModel
 
@@ -80,10 +80,13 @@ async def test_agent_has_a_form_filled_in(open_runner: OpenRunner) -> None:
     }
 
 
-async def test_tool_that_goes_on_without_its_answers_is_not_finished(open_runner: OpenRunner) -> None:
+@pytest.mark.parametrize("retries", [False, True])
+async def test_tool_that_goes_on_without_its_answers_is_not_finished(open_runner: OpenRunner, retries: bool) -> None:
     async def ask(ctx: Context) -> list[str]:
         asking = [ctx.deps.interrupt(InterruptRequest(reason=reason)) for reason in ("One?", "Two?")]
         answers = await asyncio.gather(*asking, return_exceptions=True)
+        if retries and any(isinstance(answer, BaseException) for answer in answers):
+            raise ModelRetry("ask me again")
         return [str(getattr(answer, "option", "nobody answered")) for answer in answers]
 
     script = Script([call("ask", "a")], "over")
