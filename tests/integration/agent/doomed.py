@@ -57,12 +57,12 @@ class Doom:
     def ends_after_storing(self, recorded: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """A boundary more, where the outcome is on disk and the agent does not know yet."""
 
-        async def wrapped(ctx: StepContext, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
-            result, *spent = await recorded(ctx, key, work)
-            name = key if key.startswith("reply") else f"work {result}"
+        async def wrapped(ctx: StepContext, key: str, work: Callable[[], Awaitable[Any]], **told: Any) -> Any:
+            outcome = await recorded(ctx, key, work, **told)
+            name = key if key.startswith("reply") else f"work {outcome}"
             self._write(f"stored {name}")
             self.boundary(f"stored {name}")
-            return result, *spent
+            return outcome
 
         return wrapped
 
