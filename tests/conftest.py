@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,16 @@ import pytest
 from tests.engines import ENGINES, Place, a_place_on
 from tests.redis_server import Peer, RedisServer, a_peer, a_redis
 from tests.temporal_server import TemporalServer, a_temporal
+
+
+@pytest.fixture(autouse=True)
+def own_log_levels() -> Iterator[None]:
+    """What a command sets that a test calls in this process does not mute the next test's log."""
+    loggers = [logging.getLogger(name) for name in ("spectra_bot", "handlers")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture
