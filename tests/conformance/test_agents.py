@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -244,8 +245,9 @@ async def test_approval_that_was_answered_does_not_fire_again(open_runner: OpenR
     assert world.done == ["delete /a", "build web", "ship web"]
 
 
-async def test_decision_stands_when_a_failed_run_is_tried_again(open_runner: OpenRunner) -> None:
-    world, breaks = World(), [True]
+def breaking_once() -> Callable[[Context], Awaitable[str]]:
+    """A tool that fails the first time."""
+    breaks = [True]
 
     async def fragile(ctx: Context) -> str:
         if breaks:
@@ -253,6 +255,11 @@ async def test_decision_stands_when_a_failed_run_is_tried_again(open_runner: Ope
             raise ConnectionError("gone")
         return "fine"
 
+    return fragile
+
+
+async def test_decision_stands_when_a_failed_run_is_tried_again(open_runner: OpenRunner) -> None:
+    world, fragile = World(), breaking_once()
     script = Script([call("delete", "a", path="/a")], [call("fragile", "b")], "over")
     runner = await open_runner(workflow_of(agent_of(script, world.delete, fragile, guarded=("delete",))))
 
@@ -413,14 +420,7 @@ async def test_cancel_stops_the_call_of_a_nested_agents_model(open_runner: OpenR
 
 
 async def test_retry_of_a_failed_run_takes_up_what_was_paid_for(open_runner: OpenRunner) -> None:
-    world, breaks = World(), [True]
-
-    async def fragile(ctx: Context) -> str:
-        if breaks:
-            breaks.clear()
-            raise ConnectionError("gone")
-        return "fine"
-
+    world, fragile = World(), breaking_once()
     script = Script([call("look", "a", what="x")], [call("fragile", "b")], "over")
     runner = await open_runner(workflow_of(agent_of(script, world.look, fragile)))
 

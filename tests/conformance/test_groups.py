@@ -180,16 +180,22 @@ async def test_group_that_could_not_be_delivered_is_delivered_again_together(ope
     assert all("no way to people" in (record.deliveries[0].last_error or "") for record in failing)
 
 
-async def test_answer_while_a_group_is_being_delivered_stops_no_other(open_runner: OpenRunner) -> None:
+async def being_delivered(open_runner: OpenRunner) -> tuple[Board, WorkflowRunner, str, asyncio.Event]:
+    """A board that has the questions A and B and posts them when the event is set, and their run."""
     board = Board()
-    board.hold = asyncio.Event()
+    board.hold = hold = asyncio.Event()
     runner = await open_runner(asking("A", "B"), handlers=[board])
     run_id = await runner.start("asking")
     async with asyncio.timeout(TIMEOUT_S):
         await board.is_at_it.wait()
+    return board, runner, run_id, hold
+
+
+async def test_answer_while_a_group_is_being_delivered_stops_no_other(open_runner: OpenRunner) -> None:
+    board, runner, run_id, hold = await being_delivered(open_runner)
 
     await answered(runner, run_id, A="approve")
-    board.hold.set()
+    hold.set()
 
     await eventually(lambda: board.settled == ["A approve on 1"])
     assert board.sheets == [["A", "B"]]
@@ -197,12 +203,7 @@ async def test_answer_while_a_group_is_being_delivered_stops_no_other(open_runne
 
 
 async def test_delivery_of_a_group_ends_when_all_of_it_is_answered(open_runner: OpenRunner) -> None:
-    board = Board()
-    board.hold = asyncio.Event()
-    runner = await open_runner(asking("A", "B"), handlers=[board])
-    run_id = await runner.start("asking")
-    async with asyncio.timeout(TIMEOUT_S):
-        await board.is_at_it.wait()
+    board, runner, run_id, _ = await being_delivered(open_runner)
 
     await answered(runner, run_id, A="approve", B="reject")
 
