@@ -25,14 +25,12 @@ from spectra_bot.clock import to_text
 from spectra_bot.errors import NotRecordedError, PlaceError, RunNotFoundError, StoreError
 from spectra_bot.store import Attempt
 from spectra_bot.temporal.refusals import refused
-from spectra_bot.temporal.turns import TURN_IS_DUE
+from spectra_bot.temporal.turns import answered, comes_too_early
 
 _Memo = TypeVar("_Memo")
 
 CALL_S = 10.0
 """How long a call may take. A query and an Update need a worker that takes them."""
-ASK_AGAIN_S = 0.25
-"""The pause before a query is made again that came before its run's turn. A dead worker holds that for 2 s at most."""
 
 ENDED_MEANWHILE = ("AcceptedUpdateCompletedWorkflow", "UnprocessedUpdate")
 """What Temporal calls it when an Update met the end of its run, or was dropped by its worker, and is not stored."""
@@ -70,20 +68,18 @@ class RunCalls:
             RunNotFoundError: no such run.
             StoreError: Temporal can't be reached, or no worker answers for the run.
         """
-        until = asyncio.get_running_loop().time() + CALL_S
-        while True:
-            try:
-                async with self._translated(run_id):
-                    return await self._handle(run_id, execution).query(
-                        query, args=args, result_type=result_type, rpc_timeout=timedelta(seconds=CALL_S)
-                    )
-            except WorkflowQueryFailedError as error:
-                why = StoreError(f"run {run_id} could not be asked: {error}")
-                if str(error) != TURN_IS_DUE:
-                    raise why from error
-                if asyncio.get_running_loop().time() > until:
-                    raise why from None
-            await asyncio.sleep(ASK_AGAIN_S)
+
+        async def ask() -> Any:
+            async with self._translated(run_id):
+                return await self._handle(run_id, execution).query(
+                    query, args=args, result_type=result_type, rpc_timeout=timedelta(seconds=CALL_S)
+                )
+
+        try:
+            return await answered(ask, for_s=CALL_S)
+        except WorkflowQueryFailedError as error:
+            why = StoreError(f"run {run_id} could not be asked: {error}")
+            raise why from (None if comes_too_early(error) else error)
 
     async def change(
         self, run_id: str, update: str, args: Sequence[object], *, update_id: str, result_type: Any

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.client import WorkflowQueryFailedError
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 from temporalio.workflow import Info
 
-TURN_IS_DUE = "the run's next turn is due, and until then nobody can say how it stands; ask again in a moment"
+_Said = TypeVar("_Said")
+
+TURN_IS_DUE = "the run has a turn due, and until then nobody can say how it stands; ask again in a moment"
 """How a query fails that came before a turn."""
+ASK_AGAIN_S = 0.25
+"""The pause before a query is made again; a dead worker may hold a turn for 10 s."""
+_ON_ITS_OWN = "legacy_query"
+"""What the SDK calls a query that did not come with a turn."""
 _NO_TURN = ("query_workflow", "remove_from_cache")
+
+
+async def answered(ask: Callable[[], Awaitable[_Said]], *, for_s: float) -> _Said:
+    """What a run says; it is asked again while its next turn is due, for so many seconds.
+
+    Raises:
+        WorkflowQueryFailedError: its turn is due for longer, or it can't say.
+    """
+    until = asyncio.get_running_loop().time() + for_s
+    pause_s = 0.0  # where its worker has just had the turn, it says so as soon as it has read the history
+    while True:
+        try:
+            return await ask()
+        except WorkflowQueryFailedError as error:
+            if not comes_too_early(error) or asyncio.get_running_loop().time() > until:
+                raise
+        await asyncio.sleep(pause_s)
+        pause_s = ASK_AGAIN_S
+
+
+def comes_too_early(error: WorkflowQueryFailedError) -> bool:
+    """The run's next turn is due, and nothing else is wrong."""
+    return str(error) == TURN_IS_DUE
 
 
 class TurnRunner(UnsandboxedWorkflowRunner):
@@ -23,28 +55,28 @@ class TurnRunner(UnsandboxedWorkflowRunner):
 
 
 class _Turns(WorkflowInstance):
-    """Refuses to tell a run what has happened before the turn is there that tells it in a replay.
+    """Answers a query by what a replay has told the run, and by nothing else.
 
-    While a dead worker still holds a run's next turn, a query may find another worker first. The SDK (1.35) then tells
-    the run at once what has happened since its last turn, at that turn's time, each query some more, and the turn's
-    Updates later; a replay tells all of it together, in another order, at the turn's time. The run would do something
-    else then, and no worker could go on with it. So the query fails instead, and the worker drops the run from its
-    memory: whoever asks next, or takes the turn, begins with the history.
+    A query on its own may reach a worker with more history than the run's last turn has. The SDK (1.35) then tells the
+    run at once what has happened since, at that turn's time or at the time of a turn that nobody ended, and without
+    the Updates of the next. A replay tells all of it together, in another order, at the next turn's time; the run would
+    do something else then, and no worker could go on with it. What was told so looks like a turn. So a query behind
+    anything that was not replayed fails, and the worker drops the run from its memory: whoever asks next, or takes the
+    turn, begins with the history.
     """
 
     def __init__(self, instance: WorkflowInstance) -> None:
         self._instance = instance
-        self._turn: tuple[int, int] | None = None
-        """When its last turn began, in nanoseconds, and how long its history was by then."""
+        self._heard_news = False
+        """What it was told last was no replay."""
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         if any(job.WhichOneof("variant") not in _NO_TURN for job in act.jobs):
-            turn = (act.timestamp.ToNanoseconds(), act.history_length)
-            if not act.is_replaying and self._turn is not None and _is_early(turn, self._turn):
-                refused = WorkflowActivationCompletion()
-                refused.failed.failure.message = TURN_IS_DUE
-                return refused
-            self._turn = turn
+            self._heard_news = not act.is_replaying
+        elif self._heard_news and any(job.query_workflow.query_id == _ON_ITS_OWN for job in act.jobs):
+            refused = WorkflowActivationCompletion()
+            refused.failed.failure.message = TURN_IS_DUE
+            return refused
         return self._instance.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> Any:
@@ -58,8 +90,3 @@ class _Turns(WorkflowInstance):
 
     def get_info(self) -> Info:
         return self._instance.get_info()
-
-
-def _is_early(told: tuple[int, int], last: tuple[int, int]) -> bool:
-    """The history has grown, and no turn has begun: each begins at a time of its own."""
-    return told[0] == last[0] and told[1] > last[1]
