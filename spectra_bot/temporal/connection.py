@@ -16,6 +16,7 @@ from spectra_bot.errors import StoreError
 from spectra_bot.temporal.codec import PayloadsByReference
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.place import Place
+from spectra_bot.temporal.sdk_log import logging_runtime
 from spectra_bot.temporal.visibility import ATTRIBUTES
 
 CONNECT_S = 10.0
@@ -46,6 +47,7 @@ async def connect(options: TemporalOptions, place: Place | None = None) -> Clien
                 data_converter=data_converter(place),
                 tls=tls,
                 api_key=options.api_key,
+                runtime=logging_runtime(),
             )
             await _register_attributes(client, options)
     except (RuntimeError, ValueError, RPCError, TimeoutError) as error:
