@@ -98,8 +98,13 @@ def _chosen(request: InterruptRequest, response: InterruptResponse) -> Interrupt
 
 
 def _filled_in(option: InterruptOption, response: InterruptResponse) -> dict[str, JsonValue]:
-    """What is sent with an option, as its form holds it."""
-    return option.form.validated(response.data) if option.form else response.data
+    """What is sent with an option, as its form holds it; a note fills in the field that asks for one."""
+    form, given = option.form, response.data
+    if form is None:
+        return given
+    if response.notes is not None and not form.free and any(field.name == "notes" for field in form.fields):
+        given = {"notes": response.notes, **given}
+    return form.validated(given)
 
 
 def _repeats(request: InterruptRequest, stored: InterruptResponse, given: InterruptResponse) -> bool:

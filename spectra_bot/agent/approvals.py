@@ -14,6 +14,7 @@ from spectra_bot.agent.editing import Arguments
 from spectra_bot.agent.limits import Spent
 from spectra_bot.context import StepContext
 from spectra_bot.errors import InterruptTimedOutError
+from spectra_bot.forms import WHY_FORM
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.options import InterruptOption, InterruptStatus
 
@@ -111,7 +112,7 @@ def question(
         data=data,
         options=(
             InterruptOption(APPROVE),
-            InterruptOption(REJECT),
+            InterruptOption(REJECT, form=WHY_FORM),  # the model is told
             InterruptOption(EDIT, form=editing.form(arguments)),
         ),
         **ask,

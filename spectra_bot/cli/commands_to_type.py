@@ -33,7 +33,8 @@ class CommandsToType:
 
     def answer(self, request: InterruptRequest, option: InterruptOption) -> str:
         """The command that answers a question with one of its options."""
-        data = ["--data", json.dumps(_example(option.form), ensure_ascii=False)] if option.form else []
+        example = _example(option.form) if option.form else {}
+        data = ["--data", json.dumps(example, ensure_ascii=False)] if example else []
         return self.of("answer", request.id, option.id, *data)
 
     def answers(self, request: InterruptRequest) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from spectra_bot.context import StepContext
 from spectra_bot.demo import patches
 from spectra_bot.demo.changes import Change, diff_of
-from spectra_bot.forms import FieldKind, Form, FormField
+from spectra_bot.forms import WHY_FORM, FieldKind, Form, FormField
 from spectra_bot.interrupts import InterruptRequest, InterruptResponse
 from spectra_bot.options import InterruptOption
 
@@ -118,7 +118,7 @@ class Proposal:
             data=data,
             options=(
                 InterruptOption(APPLY),
-                InterruptOption(REJECT),
+                InterruptOption(REJECT, form=WHY_FORM),  # the model is told
                 InterruptOption(EDIT, form=Form(fields=(field,))),
             ),
         )

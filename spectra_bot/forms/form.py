@@ -128,6 +128,11 @@ FREE_FORM = Form(
 )
 """What `modify` and `edit` offer by themselves."""
 
+WHY_FORM = Form(
+    fields=(FormField(name="notes", label="Why", kind=FieldKind.TEXT, required=False, nullable=True, multiline=True),)
+)
+"""A note, for options whose reason matters: Slack has no other place for one. It may be left empty."""
+
 
 def problems(error: ValidationError) -> dict[str, str]:
     """A pydantic error as one problem a top-level field."""

@@ -66,7 +66,7 @@ async def test_secret_is_masked_in_what_is_edited_and_kept_where_it_is_left(open
     runner = await open_runner(workflow_of(agent_of(script, world.login, guarded=("login",))))
 
     asked = await runner.run("agent")
-    [form] = [option.form for option in asked.pending[0].options if option.form]
+    [form] = [option.form for option in asked.pending[0].options if option.id == "edit" and option.form]
     shown = str(form.fields[0].default)
     edited = asked.pending[0].answer("edit", responder="U1", data={"arguments": shown.replace("ada", "eve")})
     again = await runner.resume(asked.run_id, edited)

@@ -33,7 +33,7 @@ def decide(terminal: Pseudo, option: str, *, note: str = "") -> None:
     """Answer the question that is asked next."""
     terminal.expect("Your decision")
     terminal.type(f"{option}\n")
-    terminal.expect("Note (optional)")
+    terminal.expect("Why (empty: none)" if option == "reject" else "Note (optional)")
     terminal.type(f"{note}\n")
 
 
@@ -68,6 +68,7 @@ def test_without_a_terminal_it_prints_commands_that_answer_from_anywhere(program
 
     assert (stopped.code, edited.code, done.code) == (3, 3, 0), stopped.err + edited.err + done.err
     assert [shlex.split(command)[3] for command in (apply, reject, edit)] == ["apply", "reject", "edit"]
+    assert "--data" not in reject
     assert "Apply this patch, as edited?" in edited.out
     assert "percent / 100" in prices_of(program)
 

@@ -143,8 +143,9 @@ async def test_agents_calls_are_decided_in_any_order(place: Place, order: Sequen
 
         for number, letter in enumerate(order):
             await press(bot, message, ids[letter], options[letter])
-            if letter == "C":
-                await bot.slack.submit(await bot.modal(), {"field:0": '{"path": "/edited"}'})
+            if letter != "A":
+                typed = "still in use" if letter == "B" else '{"path": "/edited"}'
+                await bot.slack.submit(await bot.modal(), {"field:0": typed})
             await settled(bot, run_id, number + 1)
         again = (await bot.slack.wait_for(lambda: bot.questions()[1:]))[0]
         await bot.slack.click(again, "Approve")
@@ -152,7 +153,7 @@ async def test_agents_calls_are_decided_in_any_order(place: Place, order: Sequen
         result = await bot.finished(run_id)
         assert result.status is RunStatus.COMPLETED
         assert sorted(done) == ["/A", "/edited"]
-        assert script.told["B"].startswith("slack:T1/U1 rejected")
+        assert script.told["B"] == "slack:T1/U1 rejected this call: still in use"
         assert buttons_in(bot.now(message)) == 0
         decided = [row.split(" by ")[0].split(": ")[1] for row in rows(bot.now(message))]
         assert decided == ["✅ *Approve*", "⛔ *Reject*", "💬 *Edit*"]

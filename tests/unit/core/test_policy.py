@@ -18,6 +18,7 @@ from spectra_bot import (
     NotPendingError,
     may_decide,
 )
+from spectra_bot.forms import WHY_FORM
 from spectra_bot.machine import InterruptState
 from spectra_bot.policy import judge
 from tests.unit.core.runs import NOW
@@ -259,3 +260,15 @@ def test_an_answer_to_what_nobody_decided_is_told_why_it_is_over(
 
     assert said in str(refused.value)
     assert (refused.value.run_id, refused.value.interrupt_id) == ("r-1", "i-1")
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [({"notes": "in use"}, "in use"), ({"data": {"notes": "in use"}}, "in use"), ({}, None)],
+)
+def test_note_fills_in_the_field_of_a_form_that_asks_for_one(given: dict[str, Any], why: str | None) -> None:
+    interrupt = asked(options=("approve", InterruptOption("reject", form=WHY_FORM)))
+
+    stored = judge(interrupt, answer("reject", REJECTED, **given), NOW)
+
+    assert (stored.notes, stored.data) == (why, {"notes": why})
