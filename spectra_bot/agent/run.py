@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import pydantic_ai
 from pydantic_ai import Agent
+from pydantic_ai.exceptions import ModelAPIError
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.usage import UsageLimits
 
@@ -72,15 +73,20 @@ async def run_agent(
         ask=ask or {},
     )
     pydantic_ai.BANNER_ENABLED = False  # what a terminal shows is about the run
-    result = await agent.run(
-        prompt,
-        deps=(deps or _itself)(part),
-        instructions=instructions,
-        model=model,
-        usage_limits=NO_LIMITS,
-        capabilities=[keeper],
-        event_stream_handler=keeper.progress.stream if stream else None,
-    )
+    try:
+        result = await agent.run(
+            prompt,
+            deps=(deps or _itself)(part),
+            instructions=instructions,
+            model=model,
+            usage_limits=NO_LIMITS,
+            capabilities=[keeper],
+            event_stream_handler=keeper.progress.stream if stream else None,
+        )
+    except ModelAPIError as error:
+        if error.model_name not in error.message:  # a connection that is gone says so, and not whose it was
+            error.message = f"the model {error.model_name}: {error.message}"
+        raise
     keeper.stop_if_asked()  # an output beside the call that asked is not the end
     return AgentAnswer(output=result.output, spent=keeper.spent, messages=result.all_messages())
 

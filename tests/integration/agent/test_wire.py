@@ -87,6 +87,7 @@ async def test_reply_that_breaks_off_is_not_taken_and_nothing_before_it_is_paid_
         done = await bot.retry(failed.run_id)
 
     assert failed.status is RunStatus.FAILED
+    assert failed.error == "work: ModelConnectionError: the model gpt-4o: Connection error."
     assert done.outputs == {"work": "Over."}
     assert len(server.asked) == 3
     assert LOOKS == ["x"]
