@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Any
 
 import pytest
+from pydantic_ai.messages import ModelResponse, TextPart
 
 from spectra_bot import DefinitionError
 from spectra_bot.agent import AgentLimits, Spent
@@ -33,6 +34,16 @@ def test_limit_is_reached_by_what_it_is_about(limits: AgentLimits, below: Spent,
     assert limits.reached(below, 0) is None
     assert limits.reached(at, 0) == said
     assert limits.reached(at, 1) is None
+
+
+def test_reply_of_unknown_price_counts_nothing_in_the_cost() -> None:
+    limits, reply = AgentLimits(cost=0.02), ModelResponse(parts=[TextPart("Over.")])
+
+    known = Spent().with_reply(reply, 1.0, Decimal("0.01"))
+    unknown = known.with_reply(reply, 1.0, None)
+
+    assert limits.reached(unknown, 0) is None
+    assert limits.reached(unknown.with_reply(reply, 1.0, Decimal("0.01")), 0) == "$0.02"
 
 
 def test_time_of_calls_that_go_on_side_by_side_is_counted_once() -> None:
