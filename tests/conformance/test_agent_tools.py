@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from pydantic_ai import Agent, BinaryContent, ModelRetry, RunContext, ToolReturn
+from pydantic_ai import Agent, BinaryContent, ModelRetry, RunContext, Tool, ToolReturn
 from pydantic_ai.messages import ModelRequest, UserPromptPart
 from pydantic_ai.models.function import FunctionModel
+from pydantic_ai.models.test import TestModel
 
 from spectra_bot import InterruptRequest, StepContext, Workflow
 from spectra_bot.agent import AgentStep, ask_human, run_agent
@@ -165,3 +166,31 @@ async def test_agent_is_told_of_inputs_and_earlier_outputs_and_its_output_is_typ
     assert first.instructions == "You are on web."
     assert done.outputs["work"] == {"host": "web", "is_tidy": True}
     assert script.replies == 2
+
+
+async def test_model_that_tries_all_tools_runs_and_asks_as_any_other(open_runner: OpenRunner) -> None:
+    done: list[str] = []
+
+    async def look(ctx: Context, host: str) -> str:
+        done.append(f"look {host}")
+        return (await ctx.deps.interrupt(InterruptRequest(reason="Look on?"))).option or ""
+
+    async def delete(ctx: Context, host: str, force: bool) -> str:
+        done.append(f"delete {host} {force}")
+        return "deleted"
+
+    agent = Agent(
+        TestModel(seed=1),
+        deps_type=StepContext,
+        tools=[Tool(look, takes_ctx=True), Tool(delete, takes_ctx=True, requires_approval=True)],
+        output_type=Verdict,
+    )
+    runner = await open_runner(workflow_of(agent))
+
+    result = asked = await runner.run("agent")
+    for request in asked.pending:
+        result = await runner.resume(asked.run_id, request.answer("approve"))
+
+    assert sorted(request.reason for request in asked.pending) == ["Look on?", "The agent wants to call delete"]
+    assert sorted(done) == ["delete b True", "look b", "look b"]
+    assert result.outputs["work"] == {"host": "b", "is_tidy": True}
