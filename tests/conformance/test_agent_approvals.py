@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic_ai import RunContext
+import pytest
+from pydantic_ai import Agent, RunContext, Tool
+from pydantic_ai.models.function import FunctionModel
 
 from spectra_bot import InterruptException, InterruptRequest, RunStatus, StepContext
 from tests.conformance.agents import Script, agent_of, call, workflow_of
@@ -74,3 +76,20 @@ async def test_secret_is_masked_in_what_is_edited_and_kept_where_it_is_left(open
 
     assert "hunter" not in shown
     assert world.done == [f"login eve hunter2 {hosts}"]
+
+
+@pytest.mark.parametrize("by_rule", [True, False])
+async def test_call_that_needs_approval_is_not_made_beside_an_output(open_runner: OpenRunner, by_rule: bool) -> None:
+    world, script = World(), Script([call("delete", "a", path="/srv/x"), call("final_result", "b", response=1)])
+    agent = Agent(
+        FunctionModel(script, stream_function=script.stream),
+        deps_type=StepContext,
+        output_type=int,
+        tools=[Tool(world.delete, takes_ctx=True, requires_approval=not by_rule)],
+    )
+    runner = await open_runner(workflow_of(agent, needs_approval=lambda *_: by_rule))
+
+    done = await runner.run("agent")
+
+    assert done.outputs == {"work": 1}
+    assert world.done == []
