@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
@@ -17,7 +17,7 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError(said) from error
 
-from spectra_bot.context import StepContext
+from spectra_bot.agent.tools import calling
 from spectra_bot.errors import InterruptTimedOutError
 from spectra_bot.forms import FieldKind, Form, FormField
 from spectra_bot.interrupts import InterruptRequest
@@ -42,7 +42,7 @@ class Wanted(BaseModel):
 
 
 async def ask_human(
-    ctx: RunContext[StepContext],
+    ctx: RunContext[Any],
     question: Annotated[str, Field(min_length=1, max_length=3000)],
     options: Annotated[list[Annotated[str, Field(min_length=1, max_length=75)]], Field(max_length=5)] = [],  # noqa: B006
     form: Annotated[list[Wanted], Field(max_length=MOST_FIELDS)] = [],  # noqa: B006
@@ -66,7 +66,7 @@ async def ask_human(
         reason=question, options=choices or [InterruptOption("answer", form=asked_for or _ANSWER)]
     )
     try:
-        response = await ctx.deps.interrupt(request)
+        response = await calling.get(ctx.deps).interrupt(request)
     except InterruptTimedOutError:
         return "Nobody answered in time."
     who = response.responder or "Somebody"

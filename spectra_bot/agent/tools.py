@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,6 +15,9 @@ from spectra_bot.agent.progress import AgentProgress
 from spectra_bot.agent.recording import APPROVED_CALL, CALL, finished_as, is_decided, recorded_tool
 from spectra_bot.context import StepContext
 from spectra_bot.interrupts import InterruptException, InterruptRequest
+
+calling: ContextVar[StepContext] = ContextVar("calling")
+"""The part of the step that is the tool call under way, whatever the tools have for dependencies."""
 
 
 class Keeper(Protocol):
@@ -70,6 +74,7 @@ class RecordedTools(WrapperToolset[Any]):
         own = replace(ctx, deps=keeper.deps_of(part))
 
         async def call() -> Any:
+            calling.set(part)  # for this call only: an effect is a task of its own
             keeper.progress.calls(part.scope, name, tool_args)
             try:
                 result = await super(RecordedTools, self).call_tool(name, tool_args, own, tool)

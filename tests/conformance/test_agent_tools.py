@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -166,6 +167,33 @@ async def test_agent_is_told_of_inputs_and_earlier_outputs_and_its_output_is_typ
     assert first.instructions == "You are on web."
     assert done.outputs["work"] == {"host": "web", "is_tidy": True}
     assert script.replies == 2
+
+
+@dataclasses.dataclass
+class Own:
+    """What tools need more than the step's context."""
+
+    step: StepContext
+    disk: str
+
+
+async def test_agent_asks_by_itself_whatever_its_tools_have_for_dependencies(open_runner: OpenRunner) -> None:
+    async def pick(ctx: RunContext[Own]) -> str:
+        return f"{ctx.deps.disk}: {(await ctx.deps.step.interrupt(InterruptRequest(reason='Pick?'))).option}"
+
+    script = Script([call("pick", "a"), call("ask_human", "b", question="Which?", options=["/", "/srv"])], "over")
+    agent = Agent(
+        FunctionModel(script, stream_function=script.stream),
+        deps_type=Own,
+        tools=[Tool(pick, takes_ctx=True), ask_human],
+    )
+    runner = await open_runner(workflow_of(agent, deps=lambda step: Own(step, "/dev/sda")))
+
+    asked = await runner.run("agent")
+    for request in asked.pending:
+        await runner.resume(asked.run_id, request.answer("approve" if request.reason == "Pick?" else "option 2"))
+
+    assert script.told == {"a": "/dev/sda: approve", "b": "Somebody answered: /srv"}
 
 
 async def test_model_that_tries_all_tools_runs_and_asks_as_any_other(open_runner: OpenRunner) -> None:
