@@ -6,7 +6,8 @@ import pytest
 from pydantic_ai import Agent, RunContext, Tool
 from pydantic_ai.models.function import FunctionModel
 
-from spectra_bot import InterruptException, InterruptRequest, RunStatus, StepContext
+from spectra_bot import InterruptException, InterruptRequest, RunStatus, StepContext, Workflow
+from spectra_bot.agent import AgentStep, ask_human
 from tests.conformance.agents import Script, agent_of, call, workflow_of
 from tests.conformance.conftest import OpenRunner
 
@@ -93,3 +94,20 @@ async def test_call_that_needs_approval_is_not_made_beside_an_output(open_runner
 
     assert done.outputs == {"work": 1}
     assert world.done == []
+
+
+async def test_approvers_of_the_step_decide_about_calls_and_those_of_the_workflow_about_the_rest(
+    open_runner: OpenRunner,
+) -> None:
+    script = Script([call("delete", "a", path="/srv/x"), call("ask_human", "b", question="Which disk?")], "over")
+    workflow = Workflow("agent", approvers=["U1"])
+    agent = agent_of(script, World().delete, ask_human, guarded=("delete",))
+    workflow.add("work", AgentStep(agent, "Do it.", approvers=["U2"]))
+    runner = await open_runner(workflow)
+
+    asked = await runner.run("agent")
+
+    assert {request.reason: request.approvers for request in asked.pending} == {
+        "The agent wants to call delete": ("U2",),
+        "Which disk?": ("U1",),
+    }
