@@ -14,6 +14,7 @@ from spectra_bot.agent.errors import AgentStoppedError
 from spectra_bot.agent.limits import AgentLimits
 from spectra_bot.agent.run import run_agent
 from spectra_bot.context import StepContext
+from spectra_bot.errors import DefinitionError
 from spectra_bot.steps import Step, StepResult
 
 Text = str | Callable[[StepContext], str]
@@ -52,6 +53,8 @@ class AgentStep(Step):
         model: Any = None,
         stream: bool = True,
     ) -> None:
+        if isinstance(approvers, str):
+            raise DefinitionError(f"an agent's approvers is a list of ids, not one id: {approvers!r}")
         self._agent = agent
         self._prompt = prompt
         self._instructions = instructions

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from pydantic_ai import Agent
 
 from spectra_bot import DefinitionError, HumanGateStep, RetryPolicy, Step, StepContext, Workflow, WorkflowRunner
+from spectra_bot.agent import AgentStep
 from spectra_bot.workflow import Names
 from tests.unit.core.runs import always, gate, nothing
 
@@ -153,6 +155,8 @@ def test_one_approver_in_place_of_a_list_is_refused_rather_than_read_letter_by_l
         HumanGateStep("Go on?", approvers="U1")
     with pytest.raises(DefinitionError, match="workflow deploy: approvers is a list of ids"):
         Workflow("deploy", approvers="U1")
+    with pytest.raises(DefinitionError, match="an agent's approvers is a list of ids, not one id: 'U1'"):
+        AgentStep(Agent(), "Do it.", approvers="U1")
 
 
 @pytest.mark.parametrize("name", ["", " ", "two words", " plan", "x" * 81])
