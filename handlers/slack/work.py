@@ -43,7 +43,7 @@ class StepAtWork:
             self.end(_ENDS[update.event])
         elif update.about is not None:
             has_begun = self.calls.get(update.about) is not None
-            self.calls[update.about] = f"{'✓' if has_begun else '…'} {one_line(redact(update.text), _LINE)}"
+            self.calls[update.about] = f"{'•' if has_begun else '…'} {one_line(redact(update.text), _LINE)}"
             for oldest in list(self.calls)[:-MOST_CALLS]:
                 del self.calls[oldest]
         else:

@@ -80,7 +80,7 @@ class RecordedTools(WrapperToolset[Any]):
                 result = await super(RecordedTools, self).call_tool(name, tool_args, own, tool)
             except (ModelRetry, ToolFailed) as told:
                 _refuse_without_answer(part)
-                keeper.progress.came_to(part.scope, name, told.message)
+                keeper.progress.came_to(part.scope, f"{name} failed", told.message)
                 raise
             _refuse_without_answer(part)
             keeper.progress.came_to(part.scope, name, result)

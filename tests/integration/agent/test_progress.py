@@ -76,7 +76,7 @@ async def test_what_a_tool_tells_the_model_is_shown_as_its_outcome() -> None:
     ) as runner:
         await runner.run("agent")
 
-    assert "fails: there is no such file" in shown
+    assert "fails failed: there is no such file" in shown
     assert "returns: seen" in shown
 
 

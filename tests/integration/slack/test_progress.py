@@ -97,8 +97,8 @@ async def test_agents_text_calls_and_outcomes_stand_in_the_thread(place: Place) 
         await bot.finished(run_id)
         done = await bot.slack.wait_for(lambda: [text for text in thread(bot, second) if "✅ work is done" in text])
 
-        assert '✓ look: {"seen":"<!channel>"}' in asks[0]
-        assert "✓ ask: approve" in asks[0]
+        assert '• look: {"seen":"<!channel>"}' in asks[0]
+        assert "• ask: approve" in asks[0]
         assert "Because." in asks[0]
         assert "It is done." in done[0]
         assert (len(thread(bot, first)), len(thread(bot, second))) == (1, 1)

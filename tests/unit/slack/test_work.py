@@ -23,7 +23,7 @@ def test_newest_calls_have_a_line_each_and_say_what_came_of_them() -> None:
 
     lines = calls.splitlines()
     assert len(lines) == MOST_CALLS
-    assert lines[-2:] == ["✓ look: saw 13", "… look(what=14)"]
+    assert lines[-2:] == ["• look: saw 13", "… look(what=14)"]
 
 
 def test_hostile_text_keeps_to_the_limits_and_pings_nobody() -> None:
