@@ -16,7 +16,7 @@ LOGGER = "temporalio.core"
 def logging_runtime() -> Runtime:
     """The SDK's threads in this process. By default (1.35) it writes its warnings to standard output."""
     logger = logging.getLogger(LOGGER)
-    logger.addFilter(_is_news)
+    logger.addFilter(_in_words)
     return Runtime(
         telemetry=TelemetryConfig(
             logging=LoggingConfig(
@@ -27,6 +27,7 @@ def logging_runtime() -> Runtime:
     )
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """A query that is made again in a moment is none."""
+def _in_words(record: logging.LogRecord) -> bool:
+    """Leave the words, which hold the facts; and nothing of a query that is made again in a moment."""
+    vars(record).pop("temporal_log", None)
     return TURN_IS_DUE not in record.getMessage()

@@ -30,15 +30,13 @@ async def answered(ask: Callable[[], Awaitable[_Said]], *, for_s: float) -> _Sai
         WorkflowQueryFailedError: its turn is due for longer, or it can't say.
     """
     until = asyncio.get_running_loop().time() + for_s
-    pause_s = 0.0  # where its worker has just had the turn, it says so as soon as it has read the history
     while True:
         try:
             return await ask()
         except WorkflowQueryFailedError as error:
             if not comes_too_early(error) or asyncio.get_running_loop().time() > until:
                 raise
-        await asyncio.sleep(pause_s)
-        pause_s = ASK_AGAIN_S
+        await asyncio.sleep(ASK_AGAIN_S)
 
 
 def comes_too_early(error: WorkflowQueryFailedError) -> bool:
@@ -47,36 +45,47 @@ def comes_too_early(error: WorkflowQueryFailedError) -> bool:
 
 
 class TurnRunner(UnsandboxedWorkflowRunner):
-    """Runs workflows without a sandbox: no user's code runs in one, so there is nothing to keep from the clock."""
+    """Runs workflows without a sandbox: no user's code runs in one, so there is nothing to keep from the clock.
+
+    Args:
+        had: whether this worker had a turn, by the run and the turn's event: it is part of the history, as ended here.
+    """
+
+    def __init__(self, had: Callable[[Info, int], bool] = lambda _run, _turn: False) -> None:
+        super().__init__()
+        self._had = had
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """A workflow in this worker's memory."""
-        return _Turns(super().create_instance(det))
+        return _Turns(super().create_instance(det), self._had)
 
 
 class _Turns(WorkflowInstance):
-    """Answers a query by what a replay has told the run, and by nothing else.
+    """Answers a query by what a replay or a turn of this worker has told the run, and by nothing else.
 
     A query on its own may reach a worker with more history than the run's last turn has. The SDK (1.35) then tells the
-    run at once what has happened since, at that turn's time or at the time of a turn that nobody ended, and without
-    the Updates of the next. A replay tells all of it together, in another order, at the next turn's time; the run would
-    do something else then, and no worker could go on with it. What was told so looks like a turn. So a query behind
-    anything that was not replayed fails, and the worker drops the run from its memory: whoever asks next, or takes the
-    turn, begins with the history.
+    run at once what has happened since, at that turn's time or at the time of a turn that another worker has, and
+    without the Updates of the next. A replay tells all of it together, in another order, at the next turn's time; the
+    run would do something else then, and no worker could go on with it. What was told so looks like a turn. So where
+    this worker never had that turn the query fails, and the worker drops the run from its memory: whoever asks next,
+    or takes the turn, begins with the history.
     """
 
-    def __init__(self, instance: WorkflowInstance) -> None:
+    def __init__(self, instance: WorkflowInstance, had: Callable[[Info, int], bool]) -> None:
         self._instance = instance
-        self._heard_news = False
-        """What it was told last was no replay."""
+        self._had = had
+        self._unsure: int | None = None
+        """The event that ends what it was told last, where that was no replay: a turn, if it was one."""
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         if any(job.WhichOneof("variant") not in _NO_TURN for job in act.jobs):
-            self._heard_news = not act.is_replaying
-        elif self._heard_news and any(job.query_workflow.query_id == _ON_ITS_OWN for job in act.jobs):
-            refused = WorkflowActivationCompletion()
-            refused.failed.failure.message = TURN_IS_DUE
-            return refused
+            self._unsure = None if act.is_replaying else act.history_length
+        elif self._unsure is not None and any(job.query_workflow.query_id == _ON_ITS_OWN for job in act.jobs):
+            if not self._had(self.get_info(), self._unsure):
+                refused = WorkflowActivationCompletion()
+                refused.failed.failure.message = TURN_IS_DUE
+                return refused
+            self._unsure = None
         return self._instance.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> Any:

@@ -16,6 +16,7 @@ from spectra_bot.temporal.beats import Contact, beat_s
 from spectra_bot.temporal.eagerness import LeavesToOthers
 from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, Look
 from spectra_bot.temporal.options import TemporalOptions
+from spectra_bot.temporal.own_turns import OwnTurns
 from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconciler
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.server_clock import servers_time
@@ -26,8 +27,6 @@ from spectra_bot.workflow import Workflow
 
 MAX_ACTIVITIES = 1000
 """How many steps and handlers are at work at once; one that asks at a terminal takes a place for hours."""
-WORKFLOW_RUNNER = TurnRunner()
-"""No user's code runs in a workflow, so there is nothing that a sandbox would keep from the clock."""
 STICKY = timedelta(seconds=2)
 """After so long another worker takes over what a dead one holds in its memory."""
 
@@ -71,6 +70,7 @@ def make_worker(
         look=look,
         ended=ended,
     )
+    turns = OwnTurns(client)
     return Worker(
         client,
         task_queue=options.task_queue,
@@ -86,7 +86,8 @@ def make_worker(
             reconciler.reconcile,
         ],
         interceptors=[LeavesToOthers(workflows), *([StoresResults(client)] if has_place else [])],
-        workflow_runner=WORKFLOW_RUNNER,
+        workflow_runner=TurnRunner(had=turns.has),
+        identity=turns.identity,
         max_concurrent_activities=MAX_ACTIVITIES,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=timedelta(seconds=beat_s(lease_s)),

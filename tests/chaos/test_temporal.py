@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.temporal.evidence import Found, Outage
 from tests.chaos.temporal.rounds import FAULTS, carry_out, plan
-from tests.chaos.temporal.verdict import GOES_ON, begun_elsewhere_s, decided_again_s, figures, problems
+from tests.chaos.temporal.verdict import DROPPED, GOES_ON, begun_elsewhere_s, decided_again_s, figures, problems
 from tests.chaos.test_verdict import AGAIN, GOOD, PLACE, execution, message, record, strike
 
 NOT_RECORDED = "2026-11-23 15:40:41,161 ERROR handlers.slack.actions: click not recorded by=slack:T1/U1"
@@ -111,6 +111,7 @@ def test_message_that_still_says_that_its_run_goes_on_is_told() -> None:
             id="end told by a killed worker",
         ),
         pytest.param(found(errors=[NOT_RECORDED]), id="click that was told so"),
+        pytest.param(found(errors=[f"2026-11-23 15:40:41,161 ERROR {DROPPED}"]), id="update that the sdk dropped"),
     ],
 )
 def test_what_happens_inside_the_window_is_no_problem(inside: Found) -> None:

@@ -8,7 +8,7 @@ from temporalio.worker import Replayer
 from spectra_bot.temporal.connection import data_converter
 from spectra_bot.temporal.reconciling import SpectraReconciler
 from spectra_bot.temporal.run import SpectraRun
-from spectra_bot.temporal.worker import WORKFLOW_RUNNER
+from spectra_bot.temporal.turns import TurnRunner
 
 
 async def replay(history: WorkflowHistory, *, run: type[SpectraRun] = SpectraRun) -> None:
@@ -18,6 +18,6 @@ async def replay(history: WorkflowHistory, *, run: type[SpectraRun] = SpectraRun
         Exception: it does not, so that a run in flight would stand still with it.
     """
     replayer = Replayer(
-        workflows=[run, SpectraReconciler], workflow_runner=WORKFLOW_RUNNER, data_converter=data_converter(None)
+        workflows=[run, SpectraReconciler], workflow_runner=TurnRunner(), data_converter=data_converter(None)
     )
     await replayer.replay_workflow(history)

@@ -9,10 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest, ResetStickyTaskQueueRequest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 
 from spectra_bot import (
     NotFollowedError,
@@ -27,12 +24,9 @@ from spectra_bot import (
 from spectra_bot.machine import events as e
 from spectra_bot.temporal.connection import data_converter
 from spectra_bot.temporal.messages import entry_of
-from spectra_bot.temporal.run import SpectraRun
-from spectra_bot.temporal.turns import TURN_IS_DUE
 from tests.integration.asking import asking
 from tests.integration.processes import Process
-from tests.integration.temporal.bot import MAY_GO_ON, TIMED_S, Post, runner
-from tests.replay.replaying import replay
+from tests.integration.temporal.bot import MAY_GO_ON, Post, runner
 from tests.temporal_server import TemporalServer, a_temporal
 
 BOT = "tests.integration.temporal.bot"
@@ -135,58 +129,6 @@ async def test_deadline_and_answer_while_a_killed_worker_holds_the_run_are_the_s
     assert ended.status is RunStatus.COMPLETED
     assert (history.count("InterruptExpired"), history.count("InterruptAnswered")) == (1, 1)
     assert done(tmp_path / "journal") == ["gone-on"]
-
-
-async def test_run_that_was_looked_at_while_a_dead_worker_had_its_turn_replays(
-    temporal: TemporalServer, task_queue: str, tmp_path: Path
-) -> None:
-    place = (temporal.address, task_queue, LONG_LEASE_S, tmp_path / "journal")
-    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
-    client = await Client.connect(temporal.address, data_converter=data_converter(None))
-    run = client.get_workflow_handle(task_queue)
-
-    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(temporal=options, recover=False) as caller:
-        async with Process.started(BOT, *map(str, place)) as bot:
-            assert await bot.read() == "open"
-            bot.write(f"timed {task_queue}")
-            await started(caller, task_queue)
-            asked = await caller.wait(task_queue)
-            await bot.kill()
-        looks = []
-        for _ in range(5):  # they wait for the dead worker first, 2 s each, and then for any
-            looks.append(asyncio.create_task(run.query(SpectraRun.rest)))
-            await asyncio.sleep(TIMED_S / 10)
-        await forget_worker_of(run, client)
-        await take_turn(client, task_queue)
-        async with runner(*place):
-            [first, *_], under_way = await asyncio.wait(looks, return_when=asyncio.FIRST_COMPLETED)
-            [aside] = [request for request in asked.pending if request.step == "aside"]
-            await caller.answer(aside.id, aside.answer("approve"))
-            ended = await caller.wait(task_queue, over=True)
-        for look in under_way:
-            look.cancel()
-
-    history = await run.fetch_history()
-    assert any(event.HasField("workflow_task_timed_out_event_attributes") for event in history.events)
-    assert str(first.exception()) == TURN_IS_DUE
-    assert ended.status is RunStatus.COMPLETED
-    await replay(history)
-
-
-async def forget_worker_of(run: WorkflowHandle[object, object], client: Client) -> None:
-    """Have the run's next turn go to any worker."""
-    await client.workflow_service.reset_sticky_task_queue(
-        ResetStickyTaskQueueRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=run.id))
-    )
-
-
-async def take_turn(client: Client, task_queue: str) -> None:
-    """Take a run's turn as a worker does that dies with it in hand."""
-    mine = PollWorkflowTaskQueueRequest(
-        namespace=client.namespace, task_queue=TaskQueue(name=task_queue), identity="dies with it"
-    )
-    while (await client.workflow_service.poll_workflow_task_queue(mine)).HasField("query"):
-        pass
 
 
 async def test_question_that_was_posted_when_its_time_was_over_is_settled(
