@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from concurrent.futures import CancelledError
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
@@ -39,7 +40,7 @@ class OwnTurns:
         looking = asyncio.run_coroutine_threadsafe(self._look(run, turn), self._loop)
         try:
             return looking.result(LOOK_S)
-        except (RPCError, TimeoutError):
+        except (RPCError, TimeoutError, CancelledError):
             looking.cancel()
             return False
 
