@@ -43,7 +43,9 @@ def judge(interrupt: InterruptState, response: InterruptResponse, now: datetime)
     if interrupt.response is not None and not _repeats(request, interrupt.response, response):
         raise _over(interrupt, interrupt.response)
     if not may_decide(request.approvers, response.responder):
-        raise NotAllowedError(response.responder, request.approvers)
+        is_bare = response.responder in request.approvers  # and yet it may not: it lacks its scheme
+        why = f"a Slack user answers as slack:TEAM/{response.responder}" if is_bare else None
+        raise NotAllowedError(response.responder, request.approvers, why)
     if interrupt.response is not None:
         return interrupt.response.model_copy(update={"superseded_by": interrupt.superseded_by})
     option = _chosen(request, response)

@@ -102,6 +102,11 @@ def test_an_outsider_is_told_who_may_decide() -> None:
     assert "slack:T1/U1 may not decide this; those who may: U2, cli:ada" in str(refused.value)
 
 
+def test_who_answers_by_a_bare_id_is_told_how_a_slack_user_answers() -> None:
+    with pytest.raises(NotAllowedError, match="U2 may not decide this: a Slack user answers as slack:TEAM/U2"):
+        judge(asked(approvers=("U2",)), answer(responder="U2"), NOW)
+
+
 def test_an_answer_is_stored_with_its_option_its_interrupt_and_its_time() -> None:
     given = InterruptResponse(status=REJECTED, responder="cli:ada", notes="too late", request=asked().request)
 
