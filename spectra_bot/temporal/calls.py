@@ -25,7 +25,7 @@ from spectra_bot.clock import to_text
 from spectra_bot.errors import NotRecordedError, PlaceError, RunNotFoundError, StoreError
 from spectra_bot.store import Attempt
 from spectra_bot.temporal.refusals import refused
-from spectra_bot.temporal.turns import answered, comes_too_early
+from spectra_bot.temporal.turns import answer_of, comes_too_early
 
 _Memo = TypeVar("_Memo")
 
@@ -68,15 +68,11 @@ class RunCalls:
             RunNotFoundError: no such run.
             StoreError: Temporal can't be reached, or no worker answers for the run.
         """
-
-        async def ask() -> Any:
-            async with self._translated(run_id):
-                return await self._handle(run_id, execution).query(
-                    query, args=args, result_type=result_type, rpc_timeout=timedelta(seconds=CALL_S)
-                )
-
         try:
-            return await answered(ask, for_s=CALL_S)
+            async with self._translated(run_id):
+                return await answer_of(
+                    self._handle(run_id, execution), query, args, result_type=result_type, within_s=CALL_S
+                )
         except WorkflowQueryFailedError as error:
             why = StoreError(f"run {run_id} could not be asked: {error}")
             raise why from (None if comes_too_early(error) else error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
@@ -18,7 +17,7 @@ from spectra_bot.machine import events as e
 from spectra_bot.temporal.beats import Pulse
 from spectra_bot.temporal.calls import CALL_S
 from spectra_bot.temporal.messages import KeptEffect, StepOutcome, entry_of
-from spectra_bot.temporal.turns import answered
+from spectra_bot.temporal.turns import answer_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,15 +63,9 @@ class OwnRun:
 
     async def _asked(self, query: str, *args: object, result_type: Any) -> Any:
         """What the run says, however long that takes; None where the step is cancelled before."""
-
-        async def ask() -> Any:
-            return await self._run.query(
-                query, args=args, result_type=result_type, rpc_timeout=timedelta(seconds=CALL_S)
-            )
-
         while not activity.is_cancelled():
             try:
-                return await answered(ask, for_s=CALL_S)
+                return await answer_of(self._run, query, args, result_type=result_type, within_s=CALL_S)
             except (RPCError, WorkflowQueryFailedError):
                 logger.warning("run could not be asked", extra={"run_id": self._run_id}, exc_info=True)
                 await asyncio.sleep(FIRST_RETRY_S)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.client import WorkflowQueryFailedError
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 from temporalio.workflow import Info
-
-_Said = TypeVar("_Said")
 
 TURN_IS_DUE = "the run has a turn due, and until then nobody can say how it stands; ask again in a moment"
 """How a query fails that came before a turn."""
@@ -23,16 +22,19 @@ _ON_ITS_OWN = "legacy_query"
 _NO_TURN = ("query_workflow", "remove_from_cache")
 
 
-async def answered(ask: Callable[[], Awaitable[_Said]], *, for_s: float) -> _Said:
+async def answer_of(
+    run: WorkflowHandle[Any, Any], query: str, args: Sequence[object], *, result_type: Any, within_s: float
+) -> Any:
     """What a run says; it is asked again while its next turn is due, for so many seconds.
 
     Raises:
         WorkflowQueryFailedError: its turn is due for longer, or it can't say.
+        RPCError: Temporal can't be reached, or nobody answered a query in so many seconds.
     """
-    until = asyncio.get_running_loop().time() + for_s
+    until = asyncio.get_running_loop().time() + within_s
     while True:
         try:
-            return await ask()
+            return await run.query(query, args=args, result_type=result_type, rpc_timeout=timedelta(seconds=within_s))
         except WorkflowQueryFailedError as error:
             if not comes_too_early(error) or asyncio.get_running_loop().time() > until:
                 raise

@@ -14,7 +14,6 @@ from temporalio.client import Client
 from spectra_bot import (
     NotFollowedError,
     NotRecordedError,
-    RunNotFoundError,
     RunResult,
     RunStatus,
     StoreError,
@@ -103,34 +102,6 @@ async def test_effect_that_a_silent_worker_ended_later_is_not_done_again(
     assert done(tmp_path / "journal").count("effect") == 1
 
 
-async def test_deadline_and_answer_while_a_killed_worker_holds_the_run_are_the_same_in_each_replay(
-    temporal: TemporalServer, task_queue: str, tmp_path: Path
-) -> None:
-    place = (temporal.address, task_queue, LEASE_S, tmp_path / "journal")
-    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
-
-    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(temporal=options, recover=False) as caller:
-        async with Process.started(BOT, *map(str, place)) as bot:
-            assert await bot.read() == "open"
-            bot.write(f"timed {task_queue}")
-            await started(caller, task_queue)
-            asked = await caller.wait(task_queue)
-            await bot.kill()
-        [aside] = [request for request in asked.pending if request.step == "aside"]
-        async with runner(*place):
-            while len((await caller.get(task_queue)).pending) == 2:  # each look is a query
-                await asyncio.sleep(0.05)
-            await caller.answer(aside.id, aside.answer("approve"))
-            ended = await caller.wait(task_queue, over=True)
-        async with runner(*place) as with_nothing_in_memory:
-            history = [checkpoint.event for checkpoint in await with_nothing_in_memory.history(task_queue)]
-
-    assert asked.status is RunStatus.INTERRUPTED
-    assert ended.status is RunStatus.COMPLETED
-    assert (history.count("InterruptExpired"), history.count("InterruptAnswered")) == (1, 1)
-    assert done(tmp_path / "journal") == ["gone-on"]
-
-
 async def test_question_that_was_posted_when_its_time_was_over_is_settled(
     temporal: TemporalServer, task_queue: str, tmp_path: Path
 ) -> None:
@@ -163,17 +134,6 @@ async def test_question_that_was_posted_when_its_time_was_over_is_settled(
     assert sorted(line for line in done(tmp_path / "journal") if line.startswith("settled")) == sorted(
         f"settled-{one}" for one in asked
     )
-
-
-async def started(caller: WorkflowRunner, run_id: str) -> None:
-    """Return when a run is there."""
-    while True:
-        try:
-            await caller.get(run_id)
-        except RunNotFoundError:
-            await asyncio.sleep(0.05)
-        else:
-            return
 
 
 async def test_runs_go_on_when_the_server_comes_back(tmp_path: Path) -> None:
