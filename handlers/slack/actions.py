@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.slack import delays
@@ -79,8 +80,8 @@ class Actions:
             await self._ack_late(ack, click, delays.form_not_opened(strong(click.label)))
             return
         if found is None:
-            await self._ack_late(ack, click, delays.not_yet(strong(click.label)))
-            await self._follow(click, attempts)
+            if await self._ack_late(ack, click, delays.not_yet(strong(click.label))):
+                await self._follow(click, attempts)
             return
         await ack()
         if isinstance(found, FormAsked):
@@ -128,16 +129,19 @@ class Actions:
             await ack(response_action="update", view=notice_modal("Nothing changed", verdict.told or NOT_RECORDED))
         await self._closing.bring_up_to_date(submission.place, verdict.record)
 
-    async def _ack_late(self, ack: AsyncAck, click: Click, text: str) -> None:
+    async def _ack_late(self, ack: AsyncAck, click: Click, text: str) -> bool:
         """Tell first, then ack: a click that is not acked has a warning by its button.
 
-        Raises:
-            DeliveryError: nobody could be told, so nothing is acked, and nothing of it goes on.
+        Returns:
+            Whether it is acked. Where nobody could be told it is not, and nothing of it may go on.
         """
         logger.warning("answer not recorded yet", extra=facts(click))
-        if not await self._tell(click, text, within_s=_TOLD_WITHIN_S):
-            raise DeliveryError("an answer is not recorded in time, and its giver could not be told")
-        await ack()
+        if await self._tell(click, text, within_s=_TOLD_WITHIN_S):
+            await ack()
+            return True
+        logger.warning("answer not acked, as its giver could not be told", extra=facts(click))
+        ack.response = BoltResponse(status=503)
+        return False
 
     async def _follow(
         self, given: Click | Submission, attempts: Attempts[FormAsked | Verdict] | Attempts[FormJudged]

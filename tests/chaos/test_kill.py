@@ -13,7 +13,7 @@ async def test_nothing_acked_is_lost_and_nothing_is_repeated_when_processes_are_
 
     report = await kill([over_http, over_socket_mode], 1, tmp_path)
 
-    assert report.problems == []
+    assert not report.problems, "\n".join(report.problems)
     assert report.rounds == 6
     assert report.counted["runs completed"] > 0
     assert report.counted["people whose answer counted"] > 0

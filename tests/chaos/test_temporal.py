@@ -40,7 +40,7 @@ def found(*, outages: Any = (), ends_told: Any = None, **of_evidence: Any) -> Fo
 async def test_nothing_is_lost_and_nothing_done_twice_when_workers_bots_and_temporal_are_killed(tmp_path: Path) -> None:
     report = await carry_out([["worker", "server", "serve"]], "1", tmp_path)
 
-    assert report.problems == []
+    assert not report.problems, "\n".join(report.problems)
     assert (report.counted["workers killed"], report.counted["server killed"]) == (2, 1)
     assert report.counted["runs completed"] > 0
     assert report.counted["people whose answer counted"] > 0

@@ -214,7 +214,7 @@ async def test_a_click_outlives_a_server_that_is_gone_for_a_while(tmp_path: Path
 
 
 async def test_a_late_click_that_nobody_can_be_told_about_is_not_acked_and_not_recorded_later(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with a_bot(place, [ask()]) as bot:
         run_id = await bot.ask("ask")
@@ -226,6 +226,9 @@ async def test_a_late_click_that_nobody_can_be_told_about_is_not_acked_and_not_r
         ack = await bot.slack.click(question, "Approve")
 
         assert not ack.is_acked
+        said = {(entry.levelname, entry.exc_info) for entry in caplog.records if "not acked" in entry.message}
+        assert said == {("WARNING", None)}
+        assert not [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
         go.set()
         bot.slack.faults.clear()
         await bot.slack.click(question, "Reject", user="U2")
