@@ -50,6 +50,7 @@ class Desk:
         self.settled: list[tuple[str, Mapping[str, JsonValue]]] = []
         self.concluded: list[RunStatus] = []
         self.done = asyncio.Event()
+        """A message was settled and a run concluded, which come in either order."""
 
     async def handle(self, request: InterruptRequest) -> InterruptResponse | Delivered | None:
         self.handled.append(request.reason)
@@ -62,7 +63,12 @@ class Desk:
         self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
     ) -> None:
         self.settled.append((response.status, receipt))
+        self._look()
 
     async def conclude(self, result: RunResult, request: InterruptRequest, receipt: Mapping[str, JsonValue]) -> None:
         self.concluded.append(result.status)
-        self.done.set()
+        self._look()
+
+    def _look(self) -> None:
+        if self.settled and self.concluded:
+            self.done.set()

@@ -57,7 +57,6 @@ async def test_message_that_cannot_be_brought_to_its_end_is_shown_until_it_can(
             self, result: RunResult, request: InterruptRequest, receipt: Mapping[str, JsonValue]
         ) -> None:
             self._try("conclude")
-            self.done.set()
 
     desk = Stuck("desk", Delivered({"ts": "1"}))
     runner = await open_runner(approval(), handlers=[desk])
@@ -87,6 +86,7 @@ async def test_people_read_why_a_question_closed_without_an_answer(open_runner: 
             self, request: InterruptRequest, response: InterruptResponse, receipt: Mapping[str, JsonValue]
         ) -> None:
             notes.append(response.notes)
+            await super().settle(request, response, receipt)
 
     board = Board("board", Delivered({"ts": "1"}))
     runner = await open_runner(approval(), handlers=[board])
