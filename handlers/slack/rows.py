@@ -108,7 +108,9 @@ def _line(rows: Sequence[Row]) -> str:
     open_rows = sum(row.response is None for row in rows)
     if open_rows == len(rows):
         return f"{len(rows)} decisions are needed"
-    return f"{open_rows} of {len(rows)} decisions are still needed" if open_rows else f"All {len(rows)} are decided"
+    if not open_rows:
+        return f"All {len(rows)} are decided"
+    return f"{open_rows} of {len(rows)} decisions {'is' if open_rows == 1 else 'are'} still needed"
 
 
 def _frame(row: Row, *, has_why: bool, has_spent: bool, has_terms: bool) -> _Frame:

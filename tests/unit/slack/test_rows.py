@@ -91,6 +91,6 @@ def test_text_of_the_message_tells_each_row_for_a_screen_reader() -> None:
 
     text = rows_message([Row(request=first, response=answer(first)), Row(request=second)]).text
 
-    assert text.startswith("1 of 2 decisions are still needed")
+    assert text.startswith("1 of 2 decisions is still needed")
     assert "•  The agent wants to call delete: ✅ *Approve* by <@U2BOB>" in text
     assert "/1" in text
