@@ -153,7 +153,6 @@ class Commands:
         except InvalidInputsError as error:
             told = problems("Not started: the inputs do not fit.", error.fields, workflow, self._command)
             return _Reply(message=told)
-        logger.info("run started", extra={"run_id": run_id, "workflow": workflow.name, "by": typed.person.identity})
         return _Reply(message=started(run_id, workflow.name, self._command), started=run_id)
 
     async def _help(self, _typed: TypedCommand, rest: list[str]) -> Message:

@@ -171,7 +171,8 @@ class EmbeddedEngine:
             await self._holdings.own(event.run_id)
             return event.run_id
         self._holdings.adopt(state, seq=1, epoch=1).carry_on()
-        logger.info("run started", extra={"run_id": event.run_id, "workflow": event.workflow})
+        extra = {"run_id": event.run_id, "workflow": event.workflow, "by": event.requested_by}
+        logger.info("run started", extra=extra)
         return event.run_id
 
     async def run(

@@ -203,7 +203,8 @@ class TemporalEngine:
             await self._refuse_another(event)
         else:
             self._listing.note(event.run_id, seq)
-            logger.info("run started", extra={"run_id": event.run_id, "workflow": workflow})
+            extra = {"run_id": event.run_id, "workflow": workflow, "by": event.requested_by}
+            logger.info("run started", extra=extra)
         return event.run_id
 
     async def _refuse_another(self, event: e.RunStarted) -> None:

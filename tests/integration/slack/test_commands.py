@@ -128,7 +128,10 @@ async def test_log_tells_each_change_once_and_no_change_that_was_refused(
         await bot.command("retry r-nope")
         waiting = await bot.ask("ask")
         await bot.command(f"cancel {waiting}")
+        await bot.command("run ask", user="U2")
 
+    started = [entry.__dict__["by"] for entry in caplog.records if entry.message == "run started"]
+    assert (len(started), started[-1]) == (3, "slack:T1/U2")
     assert caplog.messages.count("interrupt answered") == 1
     assert caplog.messages.count("run retried") == 0
     assert caplog.messages.count("run cancelled") == 1
