@@ -64,10 +64,10 @@ async def decide(
     Raises:
         InterruptException: somebody has to decide first.
     """
-    arguments, before, problem = call.arguments, None, None
+    arguments, before, problem, draft = call.arguments, None, None, None
     attempt = 0
     while True:
-        request = question(call, arguments, before=before, problem=problem, ask=ask)
+        request = question(call, arguments, before=before, problem=problem, draft=draft, ask=ask)
         try:
             response = await ctx.interrupt(request, key=f"approval {attempt}")
         except InterruptTimedOutError:
@@ -78,6 +78,7 @@ async def decide(
             if problem is None:
                 verdict = judge(edited)
                 problem = verdict.problem
+            draft = editing.draft(response) if problem is not None else None
             if problem is None:
                 before, arguments = arguments, edited
                 if not verdict.needs_approval:
@@ -94,9 +95,15 @@ def question(
     *,
     before: Arguments | None = None,
     problem: str | None = None,
+    draft: str | None = None,
     ask: Mapping[str, Any],
 ) -> InterruptRequest:
-    """What people are asked about a call."""
+    """What people are asked about a call.
+
+    Args:
+        problem: why the last edit could not be used.
+        draft: that edit, which may be corrected.
+    """
     reason = f"The agent wants to call {call.tool}"
     data: dict[str, JsonValue] = {"tool": call.tool, "arguments": dict(arguments)}
     if before is not None:
@@ -113,7 +120,7 @@ def question(
         options=(
             InterruptOption(APPROVE),
             InterruptOption(REJECT, form=WHY_FORM),  # the model is told
-            InterruptOption(EDIT, form=editing.form(arguments)),
+            InterruptOption(EDIT, form=editing.form(arguments, draft)),
         ),
         **ask,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
@@ -13,14 +15,17 @@ ARGUMENTS = "arguments"
 
 Arguments = dict[str, JsonValue]
 
+_NAMES = re.compile(r'"([^"]*)"\s*:')
+"""What may be a name in a text that need not be JSON."""
 
-def form(arguments: Arguments) -> Form:
-    """A text with the arguments as JSON."""
+
+def form(arguments: Arguments, draft: str | None = None) -> Form:
+    """A text with the arguments as JSON, or with what somebody has made of them so far."""
     field = FormField(
         name=ARGUMENTS,
         label="Arguments as JSON",
         kind=FieldKind.TEXT,
-        default=to_json(redact(arguments), indent=2).decode(),
+        default=draft or to_json(redact(arguments), indent=2).decode(),
         multiline=True,
         help="Checked by the tool's own schema before anything runs.",
     )
@@ -45,6 +50,13 @@ def edited(response: InterruptResponse, arguments: Arguments) -> tuple[Arguments
     if MASK in to_json(unmasked).decode() and MASK not in to_json(arguments).decode():
         return {}, "something that is masked was moved or changed; type it out"
     return unmasked, None
+
+
+def draft(response: InterruptResponse) -> str | None:
+    """What somebody typed, to be corrected; None where something in it has to be masked, or was."""
+    typed = str(response.data.get(ARGUMENTS, ""))
+    names: Arguments = dict.fromkeys(_NAMES.findall(typed), "…")
+    return typed if redact(typed) == typed and redact(names) == names else None
 
 
 def _unmasked(given: JsonValue, shown: JsonValue, was: JsonValue) -> JsonValue:

@@ -119,6 +119,8 @@ async def test_edited_call_is_checked_judged_again_and_shown_before_and_after(op
     done = await runner.resume(asked.run_id, edit(shown, '{"path": "/srv/safe"}'))
 
     assert "path: Input should be a valid string" in str(wrong.pending[0].data["could not be used"])
+    assert offered(wrong.pending[0]) == '{"path": 7, "tool": "look"}'
+    assert offered(shown) == '{\n  "path": "/"\n}'
     assert shown.reason == "May the agent call delete with the edited arguments?"
     assert shown.data["arguments"] == {"path": "/"}
     assert shown.data["arguments before"] == {"path": "/srv/x"}
@@ -502,3 +504,10 @@ async def test_model_may_be_made_for_each_execution_and_is_closed_behind_it(open
 
 def edit(request: InterruptRequest, arguments: str) -> InterruptResponse:
     return request.answer("edit", responder="U1", data={"arguments": arguments})
+
+
+def offered(request: InterruptRequest) -> str:
+    """What stands in the form in which a call is edited."""
+    [form] = [option.form for option in request.options if option.id == "edit"]
+    assert form is not None
+    return str(form.fields[0].default)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spectra_bot import InterruptResponse, InterruptStatus
-from spectra_bot.agent.editing import ARGUMENTS, Arguments, edited, form
+from spectra_bot.agent.editing import ARGUMENTS, Arguments, draft, edited, form
 from spectra_bot.redact import MASK
 
 CALL: Arguments = {"user": "ada", "password": "hunter2", "hosts": [{"name": "db", "token": "t0p"}], "note": None}
@@ -45,3 +45,17 @@ def test_mask_is_not_taken_for_a_value(text: str) -> None:
     _, problem = edited(typed(text), CALL)
 
     assert problem == "something that is masked was moved or changed; type it out"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ('{"path": "/tmp",}', True),
+        ("no JSON", True),
+        ('{"path": "/tmp", "password": "hunter2",}', False),
+        (f'{{"token": "{MASK}", "path": 7}}', False),
+        ("use xoxb-12345678-abcdefgh", False),
+    ],
+)
+def test_what_was_typed_is_kept_where_nothing_in_it_has_to_be_masked(text: str, is_kept: bool) -> None:
+    assert draft(typed(text)) == (text if is_kept else None)
