@@ -65,7 +65,7 @@ class SeenSlack:
         """List the calls of a method, or all, in the order in which they were answered."""
         return [call for call in self._calls.calls if method in (None, call.method)]
 
-    async def wait_for(self, predicate: Callable[[], Seen], *, timeout: float = 5.0) -> Seen:
+    async def wait_for(self, predicate: Callable[[], Seen], *, timeout: float = 10.0) -> Seen:
         """Return the first true value of `predicate`, looked at after each call and delivery.
 
         Raises:
@@ -73,7 +73,7 @@ class SeenSlack:
         """
         return await self._calls.wait_for(predicate, timeout=timeout, account=self.account)
 
-    async def connected(self, count: int = 1, *, timeout: float = 5.0) -> None:
+    async def connected(self, count: int = 1, *, timeout: float = 10.0) -> None:
         """Wait until this many Socket Mode connections take payloads.
 
         Raises:

@@ -106,7 +106,7 @@ async def test_effect_that_has_begun_outlives_its_step_and_is_not_repeated(open_
     retrying = asyncio.create_task(runner.retry(failed.run_id))
     go_on.set()
 
-    done = await asyncio.wait_for(retrying, 5)
+    done = await asyncio.wait_for(retrying, 20)
 
     assert failed.status is RunStatus.FAILED
     assert done.outputs["work"] == "shipped"

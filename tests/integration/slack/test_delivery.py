@@ -132,7 +132,7 @@ async def test_a_message_that_slack_finds_too_long_is_posted_without_its_data(tm
 
 
 async def test_a_deadline_closes_the_message(place: Place) -> None:
-    workflow = ask(timeout=timedelta(milliseconds=300), default_option="reject")
+    workflow = ask(timeout=timedelta(seconds=2), default_option="reject")
     async with a_bot(place, [workflow]) as bot:
         await bot.ask("ask")
         message = await bot.question()
