@@ -10,14 +10,12 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from pydantic_core import to_json
 from temporalio.client import Client
 
 from spectra_bot.clock import Clock
 from spectra_bot.engine.proposals import refuse_unstorable, refuse_unstorable_names, the_one_pending
 from spectra_bot.engine.starting import run_started
 from spectra_bot.engine.time_limit import CLEAN_UP_S
-from spectra_bot.engine.views import checkpoint_of
 from spectra_bot.errors import (
     RunExistsError,
     RunNotFoundError,
@@ -38,7 +36,6 @@ from spectra_bot.runs import (
     RunSummary,
     RunUpdate,
 )
-from spectra_bot.temporal.beats import Contact
 from spectra_bot.temporal.beginning import Beginning, IdTakenError
 from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.changes import Changes
@@ -46,14 +43,14 @@ from spectra_bot.temporal.connection import connect
 from spectra_bot.temporal.crew import look_at
 from spectra_bot.temporal.limits import MAX_PAYLOAD_BYTES
 from spectra_bot.temporal.listing import Listing
+from spectra_bot.temporal.lookup import Lookup
 from spectra_bot.temporal.messages import Events, entry_of
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.place import Place
-from spectra_bot.temporal.reconciling import OpenQuestions, ReconcilerActivity, ensure_reconciler
 from spectra_bot.temporal.step_activities import run_of
-from spectra_bot.temporal.visibility import START_MEMO, Listed, StartMemo
+from spectra_bot.temporal.visibility import START_MEMO, StartMemo
 from spectra_bot.temporal.waiting import Waiting, followed
-from spectra_bot.temporal.worker import make_worker
+from spectra_bot.temporal.worker import working
 from spectra_bot.workflow import Workflow
 
 logger = logging.getLogger(__name__)
@@ -91,6 +88,7 @@ class TemporalEngine:
         self._stack = AsyncExitStack()
         self._client: Client
         self._calls: RunCalls
+        self._lookup: Lookup
         self._waiting: Waiting
         self._listing: Listing
         self._beginning: Beginning
@@ -108,44 +106,37 @@ class TemporalEngine:
             place = await stack.enter_async_context(await Place.open(self._options.payloads))
         client = self._client = await connect(self._options, place)
         self._calls = RunCalls(client)
+        self._lookup = Lookup(self._calls)
         self._waiting = Waiting(self._calls)
         self._listing = Listing(
             client,
             task_queue=self._options.task_queue,
             clock=self._clock,
-            ask=self._listed,
-            questions=self._questions,
+            ask=self._lookup.listed,
+            questions=self._lookup.questions,
         )
         self._beginning = Beginning(client, self._options, lease_s=self._lease_s)
         self._changes = Changes(
             self._calls, self._listing, self._clock, self._beginning.begin, has_place=self._has_place
         )
         if self._works:
-            queue = self._options.task_queue
-            questions = OpenQuestions(client, self._calls, task_queue=queue)
-            reconciler = ReconcilerActivity(self._handlers, questions=questions, clock=self._clock)
-            contact = Contact(client, self._lease_s)
-            keeping = asyncio.create_task(contact.keep(), name="spectra-contact")
-            stack.callback(keeping.cancel)
-            worker = make_worker(
-                client,
-                options=self._options,
-                workflows=self.workflows,
-                handlers=self._handlers,
-                clock=self._clock,
-                lease_s=self._lease_s,
-                max_payload_bytes=self._limit,
-                has_place=self._has_place,
-                report=self._report,
-                ended=self._waiting.activity_ended,
-                answer=self.answer,
-                look=self.get_interrupt,
-                reconciler=reconciler,
-                contact=contact,
+            await stack.enter_async_context(
+                working(
+                    client,
+                    calls=self._calls,
+                    options=self._options,
+                    workflows=self.workflows,
+                    handlers=self._handlers,
+                    clock=self._clock,
+                    lease_s=self._lease_s,
+                    max_payload_bytes=self._limit,
+                    has_place=self._has_place,
+                    report=self._report,
+                    ended=self._waiting.activity_ended,
+                    answer=self.answer,
+                    look=self._lookup.interrupt,
+                )
             )
-            await stack.enter_async_context(worker)
-            if reconciler.can_look:
-                await ensure_reconciler(client, task_queue=queue, lease_s=self._lease_s)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -256,9 +247,9 @@ class TemporalEngine:
         refuse_unstorable(response, self._limit)
         interrupt_id = response.interrupt_id
         if interrupt_id is None:
-            interrupt_id = the_one_pending(await self._result(run_id))
+            interrupt_id = the_one_pending(await self._lookup.result(run_id))
         elif run_of(interrupt_id) != run_id:
-            await self._result(run_id)
+            await self._lookup.result(run_id)
             raise UnknownInterruptError(interrupt_id)
         await self.answer(interrupt_id, response)
         with followed(run_id):
@@ -273,7 +264,7 @@ class TemporalEngine:
             with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
                 async with asyncio.timeout(CLEAN_UP_S):
                     return await self.wait(run_id)
-            return await self._result(run_id)
+            return await self._lookup.result(run_id)
 
     async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
         refuse_unstorable_names(self._limit, by=by)
@@ -285,26 +276,10 @@ class TemporalEngine:
     # Looking.
 
     async def get(self, run_id: str) -> RunDetails:
-        details: RunDetails = await self._calls.ask(
-            run_id, "details", await self._calls.failing(run_id), result_type=RunDetails
-        )
-        return details
+        return await self._lookup.details(run_id)
 
     async def get_interrupt(self, interrupt_id: str) -> InterruptRecord:
-        run_id = run_of(interrupt_id)
-        record: InterruptRecord | None = None
-        with contextlib.suppress(RunNotFoundError):
-            if run_id:
-                record = await self._calls.ask(
-                    run_id,
-                    "interrupt",
-                    interrupt_id,
-                    await self._calls.failing(run_id),
-                    result_type=InterruptRecord | None,
-                )
-        if record is None:
-            raise UnknownInterruptError(interrupt_id)
-        return record
+        return await self._lookup.interrupt(interrupt_id)
 
     async def list_runs(
         self, *, status: RunStatus | None = None, workflow: str | None = None, limit: int = 50
@@ -315,30 +290,8 @@ class TemporalEngine:
         if run_id is None:
             return await self._listing.pending(limit)
         with contextlib.suppress(RunNotFoundError):
-            return (await self._result(run_id)).pending[:limit]
+            return (await self._lookup.result(run_id)).pending[:limit]
         return ()
 
     async def history(self, run_id: str) -> Sequence[Checkpoint]:
-        events: Events = await self._calls.ask(run_id, "events", result_type=Events)
-        return [
-            checkpoint_of(seq, entry.kind, to_json(entry.body).decode())
-            for seq, entry in enumerate(events.entries, start=1)
-        ]
-
-    async def _result(self, run_id: str) -> RunResult:
-        result: RunResult = await self._calls.ask(run_id, "result", result_type=RunResult)
-        return result
-
-    async def _listed(self, run_id: str) -> Listed | None:
-        with contextlib.suppress(RunNotFoundError):
-            found: Listed = await self._calls.ask(run_id, "listed", result_type=Listed)
-            return found
-        return None
-
-    async def _questions(self, run_id: str) -> Sequence[InterruptRequest]:
-        with contextlib.suppress(RunNotFoundError):
-            found: Sequence[InterruptRequest] = await self._calls.ask(
-                run_id, "questions", result_type=Sequence[InterruptRequest]
-            )
-            return found
-        return ()
+        return await self._lookup.history(run_id)

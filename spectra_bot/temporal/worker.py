@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -13,11 +15,12 @@ from spectra_bot.clock import Clock
 from spectra_bot.interrupts import DeliversGroups, IInterruptHandler, handler_name
 from spectra_bot.runs import RunUpdate
 from spectra_bot.temporal.beats import Contact, beat_s
+from spectra_bot.temporal.calls import RunCalls
 from spectra_bot.temporal.eagerness import LeavesToOthers
 from spectra_bot.temporal.handler_activities import Answer, HandlerActivities, Look
 from spectra_bot.temporal.options import TemporalOptions
 from spectra_bot.temporal.own_turns import OwnTurns
-from spectra_bot.temporal.reconciling import ReconcilerActivity, SpectraReconciler
+from spectra_bot.temporal.reconciling import OpenQuestions, ReconcilerActivity, SpectraReconciler, ensure_reconciler
 from spectra_bot.temporal.run import SpectraRun
 from spectra_bot.temporal.server_clock import servers_time
 from spectra_bot.temporal.step_activities import StepActivities
@@ -31,9 +34,11 @@ STICKY = timedelta(seconds=2)
 """After so long another worker takes over what a dead one holds in its memory."""
 
 
-def make_worker(
+@contextlib.asynccontextmanager
+async def working(
     client: Client,
     *,
+    calls: RunCalls,
     options: TemporalOptions,
     workflows: Mapping[str, Workflow],
     handlers: Sequence[IInterruptHandler],
@@ -45,10 +50,11 @@ def make_worker(
     ended: Callable[[str], None],
     answer: Answer,
     look: Look,
-    reconciler: ReconcilerActivity,
-    contact: Contact,
-) -> Worker:
-    """A worker for these workflows and handlers."""
+) -> AsyncIterator[None]:
+    """Work while the block lasts, and see to it that somebody looks whether questions still stand."""
+    contact = Contact(client, lease_s)
+    questions = OpenQuestions(client, calls, task_queue=options.task_queue)
+    reconciler = ReconcilerActivity(handlers, questions=questions, clock=clock)
     named = {handler_name(handler): handler for handler in handlers}
     steps = StepActivities(
         workflows,
@@ -71,7 +77,7 @@ def make_worker(
         ended=ended,
     )
     turns = OwnTurns(client)
-    return Worker(
+    worker = Worker(
         client,
         task_queue=options.task_queue,
         workflows=[SpectraRun, SpectraReconciler],
@@ -93,6 +99,14 @@ def make_worker(
         max_heartbeat_throttle_interval=timedelta(seconds=beat_s(lease_s)),
         deployment_config=_version(options),
     )
+    keeping = asyncio.create_task(contact.keep(), name="spectra-contact")
+    try:
+        async with worker:
+            if reconciler.can_look:
+                await ensure_reconciler(client, task_queue=options.task_queue, lease_s=lease_s)
+            yield
+    finally:
+        keeping.cancel()
 
 
 def _version(options: TemporalOptions) -> WorkerDeploymentConfig | None:
