@@ -27,7 +27,7 @@ from spectra_bot.machine import events as e
 from spectra_bot.runs import InterruptRecord, RunDetails, RunResult, RunStatus
 from spectra_bot.store import Attempt
 from spectra_bot.temporal.commands import RunCommands
-from spectra_bot.temporal.limits import EVENTS_EACH, MAX_LOG_BYTES
+from spectra_bot.temporal.limits import MAX_LOG_BYTES
 from spectra_bot.temporal.messages import (
     SPECTRA_RUN,
     Answered,
@@ -41,6 +41,7 @@ from spectra_bot.temporal.messages import (
 )
 from spectra_bot.temporal.record import Record
 from spectra_bot.temporal.refusals import refusal
+from spectra_bot.temporal.renewing import Renewing
 from spectra_bot.temporal.visibility import Listed, Shown, listed, show, shown_of
 
 RUN_FAILED = "RunFailed"
@@ -81,8 +82,7 @@ class SpectraRun:
             store=self._store,
             expire=self._expire,
         )
-        self._is_too_large = False
-        """Temporal would not take its log as the beginning of a new execution."""
+        self._renewing = Renewing(given, self._record, self._commands)
         self._shown: Shown = shown_of(self._record.state)  # as it was begun, or as its last execution left it
 
     def make_times(self) -> Clock:
@@ -99,13 +99,13 @@ class SpectraRun:
         self._commands.reconcile()
         while not self._is_done():
             self._show()
-            self._renew_where_it_is_long()
+            self._renewing.where_due()
             await workflow.wait_condition(
                 lambda: (
                     self._is_done()
                     or self._commands.broken is not None
                     or self._needs_showing()
-                    or self._needs_renewal()
+                    or self._renewing.is_due
                 )
             )
             if self._commands.broken is not None:
@@ -274,47 +274,6 @@ class SpectraRun:
         state = self._record.state
         if state.interrupts[interrupt_id].response is None:
             self._store([e.InterruptExpired(at=max(at, state.updated_at), interrupt_id=interrupt_id)])
-
-    def _needs_renewal(self) -> bool:
-        """Its history in Temporal is so long that it should go on in a new one, and it can, or must stop to."""
-        renewal, events = self._given.renewal, self._events_here()
-        is_long = events > renewal.events or self._commands.room.given > renewal.given_bytes
-        if self._is_too_large or not is_long:
-            return False
-        must_stop = events > renewal.must_events and not self._commands.drains
-        return must_stop or self._commands.can_be_renewed
-
-    def _events_here(self) -> int:
-        """About how many of Temporal's events this execution has."""
-        stored = len(self._record.entries) - len(self._given.entries)
-        return EVENTS_EACH * (stored + self._commands.steps.activities + self._commands.handlers.activities)
-
-    def _renew_where_it_is_long(self) -> None:
-        """Go on in a new execution, with all that has happened; deadlines and pauses are set anew from that."""
-        if not self._needs_renewal():
-            return
-        if not self._commands.can_be_renewed:
-            self._commands.drains = True
-            self._commands.stop_asking()
-            return
-        given = RunInput(
-            shape=self._record.shape,
-            entries=self._record.entries,
-            lease_s=self._given.lease_s,
-            first_turn_s=self._given.first_turn_s,
-            has_place=self._given.has_place,
-            renewal=self._given.renewal,
-            handlers={
-                interrupt.request.id: self._commands.handlers.names.get(interrupt.request.id, ())
-                for interrupt in self._record.state.pending()
-            },
-        )
-        if given.has_place or len(to_json(given.entries)) <= MAX_LOG_BYTES:
-            workflow.continue_as_new(given)
-        # It goes on here, for as long as Temporal lets it.
-        self._is_too_large = True
-        self._commands.drains = False
-        self._commands.reconcile()
 
     def _told(self) -> RunResult:
         """The result as Temporal shows it, without the outputs where Temporal would not take them."""
