@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
-
-from pydantic import JsonValue
+from typing import Self
 
 from spectra_bot.clock import Clock
 from spectra_bot.embedded.deadlines import Deadlines
@@ -17,15 +15,13 @@ from spectra_bot.embedded.journal import change, new_run
 from spectra_bot.embedded.outbox import HandlerOutbox
 from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.ownership import Pulse, new_owner
+from spectra_bot.embedded.proposals import Proposals
 from spectra_bot.embedded.stored_questions import StoredQuestions
 from spectra_bot.embedded.upkeep import POLL_S, Upkeep
 from spectra_bot.engine.asking import HANDLERS_S
 from spectra_bot.engine.proposals import (
-    Propose,
     propose_answer,
     propose_cancel,
-    propose_expiry,
-    propose_loss,
     propose_retry,
     refuse_unstorable,
     refuse_unstorable_names,
@@ -36,7 +32,6 @@ from spectra_bot.engine.starting import run_started
 from spectra_bot.engine.time_limit import CLEAN_UP_S
 from spectra_bot.engine.views import checkpoint_of, details_of, interrupt_record, result_of
 from spectra_bot.errors import (
-    LeaseLostError,
     RunExistsError,
     RunNotFoundError,
     UnknownInterruptError,
@@ -44,7 +39,7 @@ from spectra_bot.errors import (
 )
 from spectra_bot.interrupts import IInterruptHandler, InterruptRequest, InterruptResponse
 from spectra_bot.json_values import encode
-from spectra_bot.machine import RunState, apply, start
+from spectra_bot.machine import RunState, start
 from spectra_bot.machine import events as e
 from spectra_bot.runner import Inputs
 from spectra_bot.runs import (
@@ -103,8 +98,11 @@ class EmbeddedEngine:
             report=report,
             committed=self._committed,
         )
+        self._proposals = Proposals(self._holdings, store=store, clock=clock)
         checking = outbox.checking()
-        questions = StoredQuestions(store=store, clock=clock, look=self._look, tell_lost=self._lose_delivery)
+        questions = StoredQuestions(
+            store=store, clock=clock, look=self._proposals.look, tell_lost=self._proposals.lose_delivery
+        )
         reconciler = Reconciler(handlers=checking, questions=questions, clock=clock)
         self._deadlines = Deadlines(
             holdings=self._holdings,
@@ -112,7 +110,7 @@ class EmbeddedEngine:
             clock=clock,
             owner=self._owner,
             recover=recover,
-            expire=self._expire,
+            expire=self._proposals.expire,
         )
         self._upkeep = Upkeep(
             holdings=self._holdings,
@@ -215,7 +213,7 @@ class EmbeddedEngine:
         self, run_id: str, interrupt_id: str, response: InterruptResponse, known: Stored | None = None
     ) -> InterruptResponse:
         proposal = propose_answer(interrupt_id, response, self._clock)
-        stored: InterruptResponse = await self._propose(run_id, proposal, known)
+        stored: InterruptResponse = await self._proposals.submit(run_id, proposal, known)
         logger.info(
             "interrupt answered",
             extra={
@@ -241,7 +239,7 @@ class EmbeddedEngine:
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
         encode(reason, "reason", self._max_payload_bytes)
         refuse_unstorable_names(self._max_payload_bytes, by=by)
-        await self._propose(run_id, propose_cancel(by, reason, self._clock))
+        await self._proposals.submit(run_id, propose_cancel(by, reason, self._clock))
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
         with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
             async with asyncio.timeout(CLEAN_UP_S):
@@ -250,7 +248,7 @@ class EmbeddedEngine:
 
     async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
         refuse_unstorable_names(self._max_payload_bytes, by=by)
-        await self._propose(run_id, propose_retry(from_step, by, self._clock))
+        await self._proposals.submit(run_id, propose_retry(from_step, by, self._clock))
         logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
         return await self.wait(run_id)
 
@@ -281,52 +279,7 @@ class EmbeddedEngine:
             raise RunNotFoundError(run_id)
         return [checkpoint_of(*row) for row in rows]
 
-    # Storing and resting.
-
-    async def _propose(self, run_id: str, propose: Propose, known: Stored | None = None) -> Any:
-        """Have a change judged and stored: by its owner's hand where that is us, else from outside.
-
-        What is refused takes over nothing.
-
-        Args:
-            known: the run as it was loaded just now.
-        """
-        while True:
-            run = self._holdings.here(run_id)
-            try:
-                if run is not None:
-                    return await run.submit(propose)
-                state, seq = known or await self._holdings.load(run_id)
-                known = None
-                events, outcome = propose(state)
-                if not events and isinstance(outcome, Exception):
-                    raise outcome
-                if await self._holdings.own(run_id, (state, seq)) is not None:
-                    continue
-                after = state
-                for event in events:
-                    after = apply(after, event)
-                if events and not await self._store.append_from_outside(change(seq, events, state, after)):
-                    continue
-            except LeaseLostError:
-                continue
-            if isinstance(outcome, Exception):
-                raise outcome
-            return outcome
-
-    async def _expire(self, run_id: str, interrupt_id: str) -> bool:
-        recorded: bool = await self._propose(run_id, propose_expiry(interrupt_id, self._clock))
-        return recorded
-
-    async def _lose_delivery(
-        self, run_id: str, interrupt_id: str, handler: str, receipt: Mapping[str, JsonValue]
-    ) -> bool:
-        outcome: bool = await self._propose(run_id, propose_loss(interrupt_id, handler, receipt, self._clock))
-        return outcome
-
-    async def _look(self, run_id: str) -> RunState:
-        run = self._holdings.here(run_id)
-        return run.state if run is not None else (await self._holdings.load(run_id))[0]
+    # Resting.
 
     def _committed(self, state: RunState) -> None:
         for interrupt in state.interrupts.values():
