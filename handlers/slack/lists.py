@@ -213,7 +213,7 @@ def _step_line(step: StepRecord, run: RunDetails) -> str:
             parts.append(decided_in_words(record.request, with_reason(record, record.response)))
         elif record.request.id in step.interrupts:
             parts.append(f"waits: {escaped_line(redact(record.request.reason), 80)}")
-    if step.error and step.phase in ("failed", "retrying"):
+    if step.error and step.phase in ("failed", "retrying", "running"):
         parts.append(_why(step.error, 120))
     return "  ·  ".join(parts[:6])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from pydantic import JsonValue, TypeAdapter
 from pydantic_core import from_json
@@ -50,8 +51,14 @@ def result_of(state: RunState) -> RunResult:
     )
 
 
-def details_of(state: RunState, attempts: Mapping[AttemptKey, Attempt]) -> RunDetails:
-    """The run as `show` tells it."""
+def details_of(
+    state: RunState, attempts: Mapping[AttemptKey, Attempt], put_off: Mapping[str, str] = MappingProxyType({})
+) -> RunDetails:
+    """The run as `show` tells it.
+
+    Args:
+        put_off: why each step waits that nobody can execute just now.
+    """
     return RunDetails(
         **dict(result_of(state)),
         inputs=mask(dict(state.inputs), state.secrets),
@@ -59,7 +66,7 @@ def details_of(state: RunState, attempts: Mapping[AttemptKey, Attempt]) -> RunDe
         channel=state.channel,
         created_at=state.created_at,
         updated_at=state.updated_at,
-        steps=tuple(_step_record(state, name, node) for name, node in state.nodes.items()),
+        steps=tuple(_step_record(state, name, node, put_off.get(name)) for name, node in state.nodes.items()),
         interrupts=tuple(interrupt_record(state, interrupt_id, attempts) for interrupt_id in state.interrupts),
     )
 
@@ -109,7 +116,7 @@ def checkpoint_of(seq: int, kind: str, body: str) -> Checkpoint:
     )
 
 
-def _step_record(state: RunState, name: str, node: NodeState) -> StepRecord:
+def _step_record(state: RunState, name: str, node: NodeState, put_off: str | None) -> StepRecord:
     return StepRecord(
         step=name,
         after=tuple(dict.fromkeys(edge.source for edge in state.shape.by_name[name].edges)),
@@ -119,7 +126,7 @@ def _step_record(state: RunState, name: str, node: NodeState) -> StepRecord:
         started_at=node.started_at,
         finished_at=node.finished_at,
         retry_at=node.pausing[1] if node.pausing else None,
-        error=node.error,
+        error=node.error if put_off is None else put_off,
         interrupts=tuple(
             interrupt_id
             for interrupt_id, interrupt in state.interrupts.items()

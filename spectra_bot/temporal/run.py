@@ -221,7 +221,8 @@ class SpectraRun:
         Args:
             failing: what Temporal says of each activity that is tried again, by its id.
         """
-        return details_of(self._record.state, self._commands.handlers.attempts(failing))
+        commands = self._commands
+        return details_of(self._record.state, commands.handlers.attempts(failing), commands.steps.put_off)
 
     @workflow.query
     def interrupt(self, interrupt_id: str, failing: Mapping[str, Attempt]) -> InterruptRecord | None:

@@ -33,6 +33,7 @@ NOT_LOADED_S = 10.0
 """How long a step waits for another worker, where this one does not know its workflow."""
 CANCELLED_S = 1.0
 """How long a step waits that cancelled itself."""
+_NOT_LOADED = "the worker that took it has not loaded workflow {workflow}; start all with the same ones"
 
 
 def interrupt_id(run_id: str, now: datetime) -> str:
@@ -147,7 +148,7 @@ class StepActivities:
                     "workflow is not loaded here, so its runs wait for another worker; start all with the same ones",
                     extra={"run_id": call.run_id, "workflow": call.workflow},
                 )
-            raise _put_off(f"workflow {call.workflow} is not loaded here", NOT_LOADED_S)
+            raise _put_off(_NOT_LOADED.format(workflow=call.workflow), NOT_LOADED_S)
         return execution
 
     def _tell(self, call: StepCall, event: str, step: str | None) -> None:

@@ -40,6 +40,8 @@ class StepCalls:
     def __init__(self, record: Record, *, times: Times, lease_s: float, has_place: bool, room: Room) -> None:
         self.executing: set[str] = set()
         """The activities that execute steps, by id; one that was taken for dead is none of them."""
+        self.put_off: dict[str, str] = {}
+        """Why each step is not executed just now that could not be."""
         self._record = record
         self._times = times
         self._heartbeat = timedelta(seconds=lease_s)
@@ -73,14 +75,25 @@ class StepCalls:
         except PayloadTooLargeError as error:
             return self._failed(call, str(error))
         except ActivityError as error:
-            if isinstance(error.cause, ApplicationError) and error.cause.type == PUT_OFF:
-                await workflow.sleep(error.cause.details[0])
-            if _is_of_the_place(error.cause):
-                await workflow.sleep(PLACE_PAUSE_S)
+            await self._pause(call.step, error.cause)
             return self._broken_off(call, error.cause)
         finally:
             self.executing.discard(activity_id)
         return outcome
+
+    async def _pause(self, step: str, cause: BaseException | None) -> None:
+        """Wait where its activity could not execute the step, and said how long that may take to change."""
+        if isinstance(cause, ApplicationError) and cause.type == PUT_OFF:
+            pause = cause.details[0]
+        elif _is_of_the_place(cause):
+            pause = PLACE_PAUSE_S
+        else:
+            return
+        self.put_off[step] = cause.message if isinstance(cause, t.FailureError) else str(cause)
+        try:
+            await workflow.sleep(pause)
+        finally:
+            del self.put_off[step]
 
     def _broken_off(self, call: StepCall, cause: BaseException | None) -> StepOutcome:
         """What it means for a step that its activity did not end by itself; the machine has it run again, mostly."""

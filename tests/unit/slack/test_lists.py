@@ -105,6 +105,13 @@ def test_who_refused_is_mentioned_and_not_spelt_out() -> None:
     assert "approve: reject by <@U2>" in shown(message)
 
 
+def test_why_a_step_at_work_is_not_executed_is_told() -> None:
+    step = StepRecord(step="work", phase="running", error="the worker that took it has not loaded workflow deploy")
+    run = details().model_copy(update={"status": RunStatus.RUNNING, "error": None, "steps": (step,)})
+
+    assert "work  ·  the worker that took it has not loaded workflow deploy" in shown(run_details(run, "/spectra"))
+
+
 def test_help_shows_the_words_and_what_each_workflow_takes() -> None:
     message = help_list([Workflow("deploy", inputs=Inputs, description="Ship <it>")], "/spectra")
 
