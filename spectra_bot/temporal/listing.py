@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -15,6 +16,8 @@ from spectra_bot.interrupts import InterruptRequest
 from spectra_bot.runs import RunStatus, RunSummary
 from spectra_bot.temporal.calls import CALL_S, FROM_OUTSIDE
 from spectra_bot.temporal.visibility import MEMO, STATUS, WORKFLOW, Listed, wanted
+
+logger = logging.getLogger(__name__)
 
 RECENT_S = 5.0
 """Visibility lags behind: a run that was changed here is asked itself for so long, if its row is older."""
@@ -63,16 +66,32 @@ class Listing:
         return sorted(summaries, key=lambda summary: (summary.created_at, summary.run_id), reverse=True)[:limit]
 
     async def pending(self, limit: int) -> Sequence[InterruptRequest]:
-        """The interrupts that wait for an answer, oldest first; where there are more, those of the newest runs."""
+        """The interrupts that wait for an answer, oldest first; where there are more, those of the newest runs.
+
+        A run that has to be asked, and does not answer, does not hold up the others; the log says so.
+
+        Raises:
+            StoreError: Temporal can't be reached, or nothing can be listed but what such runs ask.
+        """
         rows: dict[str, Listed] = {}
         for status in (RunStatus.INTERRUPTED, RunStatus.RUNNING):  # beside its questions a run may have steps at work
             await self._read(rows, limit, lambda: sum(one.summary.pending for one in rows.values()) >= limit, status)
         await self._bring_up_to_date(rows)
-        requests = [request for one in rows.values() for request in await self._questions(one)]
+        found = await asyncio.gather(*(self._questions(one) for one in rows.values()))
+        requests = [request for asked in found if not isinstance(asked, StoreError) for request in asked]
+        unheard = [asked for asked in found if isinstance(asked, StoreError)]
+        if unheard and not requests:
+            raise unheard[0]
         return sorted(requests, key=_asked_at)[:limit]
 
-    async def _questions(self, one: Listed) -> Sequence[InterruptRequest]:
-        return one.pending if one.pending is not None else await self._ask_questions(one.summary.run_id)
+    async def _questions(self, one: Listed) -> Sequence[InterruptRequest] | StoreError:
+        if one.pending is not None:
+            return one.pending
+        try:
+            return await self._ask_questions(one.summary.run_id)
+        except StoreError as error:
+            logger.warning("not listed: what run %s asks (%s)", one.summary.run_id, error)
+            return error
 
     async def _read(
         self,

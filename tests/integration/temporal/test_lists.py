@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import pytest
 from temporalio.client import Client, WorkflowFailureError
 
 from spectra_bot import (
@@ -12,6 +13,7 @@ from spectra_bot import (
     InterruptRequest,
     RunStatus,
     StepContext,
+    StoreError,
     TemporalOptions,
     Workflow,
     WorkflowRunner,
@@ -67,6 +69,35 @@ async def test_question_that_is_too_large_to_stand_beside_its_run_is_listed(
 
     assert tuple(listed) == asked.pending
     assert len(listed) == 1
+
+
+async def test_run_that_does_not_tell_its_large_question_does_not_hold_up_the_others(
+    temporal: TemporalServer, task_queue: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("spectra_bot.temporal.calls.CALL_S", 2.0)
+    workflow = Workflow("asking")
+
+    @workflow.step
+    async def ask(ctx: StepContext) -> None:
+        await ctx.interrupt(InterruptRequest(reason="Fine?", data={"plan": "x" * ctx.inputs["size"]}))
+
+    options = TemporalOptions(address=temporal.address, task_queue=task_queue)
+    async with asyncio.timeout(TIMEOUT_S), WorkflowRunner(temporal=options, recover=False) as elsewhere:
+        async with WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+            large = await bot.run("asking", {"size": 2 * MAX_QUESTIONS_BYTES})
+            while not await elsewhere.list_pending():
+                await asyncio.sleep(0.05)
+        with pytest.raises(StoreError, match=large.run_id):  # else it would say that nothing waits
+            await elsewhere.list_pending()
+
+        async with WorkflowRunner(workflows=[workflow], temporal=options) as bot:
+            small = await bot.run("asking", {"size": 1})
+            while len(await elsewhere.list_pending()) < 2:
+                await asyncio.sleep(0.05)
+        listed = await elsewhere.list_pending()
+
+    assert tuple(listed) == small.pending
+    assert f"not listed: what run {large.run_id} asks" in caplog.text
 
 
 async def test_run_with_more_questions_than_an_attribute_holds_goes_on(
