@@ -229,7 +229,7 @@ async def test_earlier_picture_of_another_process_does_not_stay(tmp_path: Path) 
         slack.app_url = owner_url
         await press(owner, message, "B?", "reject", user="U2")
         await settled(owner, run_id, 2)
-        await slack.wait_for(lambda: len(slack.calls("chat.update")) == 3)  # for the click, and to settle both
+        await slack.wait_for(lambda: len(slack.calls("chat.update")) >= 3)  # for the click, and to settle both
         drawn = len(owner.now(message).versions)
 
         held.release()
