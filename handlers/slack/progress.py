@@ -14,8 +14,9 @@ from handlers.slack.errors import GONE, DeliveryError
 from handlers.slack.handler import SlackApprovalHandler
 from handlers.slack.layout import Message
 from handlers.slack.messages import Place
+from handlers.slack.people import slack_user
 from handlers.slack.work import GOES_ON, PAUSED, STOPPED, StepAtWork, ends, work_message
-from spectra_bot import RunDetails, RunUpdate, SpectraError
+from spectra_bot import InterruptRecord, RunDetails, RunUpdate, SpectraError
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,9 @@ EVERY_S = 1.0
 """A run's message is changed at most so often."""
 SILENT_S = 60.0
 """After so long without a word the run is looked at: its step may have been stopped from elsewhere."""
+STORED_WITHIN_S = 5.0
+"""After a click on a question, so long it is waited for where the question stands."""
+_LOOKS_EVERY_S = 0.1
 ENDS_S = 2.0
 """What is left for the last words when the process stops."""
 _MOST_FAILURES = 20
@@ -142,16 +146,24 @@ class ThreadProgress:
             await messages.change(work.place, lambda _: message, is_final=False)
 
     async def _thread(self, work: _Work) -> Place | None:
-        """Where the run's newest question stood when this work began; None where it had asked nothing yet."""
-        run = await self._look(work.run_id)
-        for record in reversed(run.interrupts if run is not None else ()):
-            asked_at = record.request.created_at
-            if asked_at is None or (work.began is not None and asked_at >= work.began):
-                continue  # with this the work has ended, before we could look
-            for delivery in record.deliveries:
-                if delivery.handler == self._handler.name and (place := Place.of(delivery.receipt)) is not None:
-                    return place
-        return None
+        """Where the run's newest question stood when this work began; None where it had asked nothing yet.
+
+        What somebody clicked stands in Slack, though where it stands may be stored a little later than the answer.
+        """
+        until = asyncio.get_running_loop().time() + STORED_WITHIN_S
+        while True:
+            run = await self._look(work.run_id)
+            asked = [record for record in (run.interrupts if run is not None else ()) if work.began_after(record)]
+            if not asked:
+                return None
+            is_late = asyncio.get_running_loop().time() >= until
+            if self._place(asked[-1]) is not None or not _was_clicked(asked[-1]) or is_late:
+                return next((place for record in reversed(asked) if (place := self._place(record))), None)
+            await asyncio.sleep(_LOOKS_EVERY_S)
+
+    def _place(self, record: InterruptRecord) -> Place | None:
+        receipts = (delivery.receipt for delivery in record.deliveries if delivery.handler == self._handler.name)
+        return next((place for receipt in receipts if (place := Place.of(receipt))), None)
 
     async def _look(self, run_id: str) -> RunDetails | None:
         return await self._handler.look(run_id) if self._handler.look is not None else None
@@ -192,6 +204,15 @@ class _Work:
                 step.end(says)
         self.changed.set()
 
+    def began_after(self, record: InterruptRecord) -> bool:
+        """The question was asked before; with one that was asked later the work has ended, before we could look."""
+        asked_at = record.request.created_at
+        return asked_at is not None and (self.began is None or asked_at < self.began)
+
     @property
     def is_over(self) -> bool:
         return all(step.is_over for step in self.steps.values())
+
+
+def _was_clicked(record: InterruptRecord) -> bool:
+    return record.response is not None and slack_user(record.response.responder) is not None

@@ -104,6 +104,26 @@ async def test_agents_text_calls_and_outcomes_stand_in_the_thread(place: Place) 
         assert (len(thread(bot, first)), len(thread(bot, second))) == (1, 1)
 
 
+async def test_work_after_a_click_is_shown_under_what_was_clicked_also_where_that_is_not_stored_yet(
+    place: Place,
+) -> None:
+    work, pauses = Work(), Pauses()
+    async with a_bot(place, [work.workflow], progress=pauses.progress) as bot:
+        held = bot.slack.faults.hold("chat.postMessage", after_work=True)  # it stands there, and Slack has not said so
+        run_id, message, ctx = await work.begin(bot)
+
+        ctx.progress(0.5, "half")
+        assert thread(bot, message) == []
+        held.release()
+
+        await bot.slack.wait_for(lambda: thread(bot, message))
+        work.finish.set()
+        pauses.go.set()
+        await bot.finished(run_id)
+
+    assert len(thread(bot, message)) == 1
+
+
 async def test_run_that_has_asked_nothing_shows_nothing(place: Place) -> None:
     workflow = Workflow("silent")
 
