@@ -46,6 +46,7 @@ def database(tmp_path: Path) -> Path:
 
 
 async def decide(runner: WorkflowRunner, run_id: str, option: str = "approve") -> None:
+    await runner.wait(run_id)
     [request] = await runner.list_pending(run_id=run_id)
     await runner.answer(request.id, request.answer(option))
     await runner.wait(run_id, over=True)
