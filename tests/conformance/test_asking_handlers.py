@@ -128,7 +128,7 @@ async def test_channel_is_the_requests_else_the_workflows_else_the_runs(open_run
 async def test_handler_that_hangs_does_not_hide_the_question_from_the_next(
     open_runner: OpenRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spectra_bot.engine.asking.FIRST_TURN_S", 0.05)
+    monkeypatch.setattr("spectra_bot.engine.asking.FIRST_TURN_S", 0.5)
 
     class Hanging:
         async def handle(self, request: InterruptRequest) -> None:

@@ -159,7 +159,7 @@ async def test_loop_without_an_end_fails_clearly(open_runner: OpenRunner) -> Non
 
 
 async def test_failed_step_cancels_the_other_branches_and_says_why(open_runner: OpenRunner) -> None:
-    asked = asyncio.Event()
+    asked, at_work = asyncio.Event(), asyncio.Event()
     cleaned_up = asyncio.Event()
     workflow = Workflow("failing")
 
@@ -170,6 +170,7 @@ async def test_failed_step_cancels_the_other_branches_and_says_why(open_runner: 
 
     @workflow.step(after=())
     async def work(ctx: StepContext) -> None:
+        at_work.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -178,6 +179,7 @@ async def test_failed_step_cancels_the_other_branches_and_says_why(open_runner: 
     @workflow.step(after=())
     async def fail(ctx: StepContext) -> None:
         await asked.wait()
+        await at_work.wait()
         while not await runner.list_pending():
             await asyncio.sleep(0)
         raise ValueError("boom")
