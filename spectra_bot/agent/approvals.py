@@ -64,7 +64,8 @@ async def decide(
     Raises:
         InterruptException: somebody has to decide first.
     """
-    arguments, before, problem, draft = call.arguments, None, None, None
+    arguments, before, problem = call.arguments, None, None
+    draft: Arguments | None = None
     attempt = 0
     while True:
         request = question(call, arguments, before=before, problem=problem, draft=draft, ask=ask)
@@ -95,7 +96,7 @@ def question(
     *,
     before: Arguments | None = None,
     problem: str | None = None,
-    draft: str | None = None,
+    draft: Arguments | None = None,
     ask: Mapping[str, Any],
 ) -> InterruptRequest:
     """What people are asked about a call.
@@ -120,7 +121,7 @@ def question(
         options=(
             InterruptOption(APPROVE),
             InterruptOption(REJECT, form=WHY_FORM),  # the model is told
-            InterruptOption(EDIT, form=editing.form(arguments, draft)),
+            InterruptOption(EDIT, form=editing.form(arguments if draft is None else draft)),
         ),
         **ask,
     )

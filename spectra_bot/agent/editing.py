@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
-from pydantic import JsonValue
+from pydantic import BaseModel, Field, JsonValue, field_validator
 from pydantic_core import from_json, to_json
 
-from spectra_bot.forms import FieldKind, Form, FormField
+from spectra_bot.forms import Form
 from spectra_bot.interrupts import InterruptResponse
 from spectra_bot.redact import MASK, redact
 
@@ -15,21 +13,44 @@ ARGUMENTS = "arguments"
 
 Arguments = dict[str, JsonValue]
 
-_NAMES = re.compile(r'"([^"]*)"\s*:')
-"""What may be a name in a text that need not be JSON."""
 
+class EditedCall(BaseModel):
+    """What the form of an edit holds; a text that is no JSON object is told where it is typed, and stays there."""
 
-def form(arguments: Arguments, draft: str | None = None) -> Form:
-    """A text with the arguments as JSON, or with what somebody has made of them so far."""
-    field = FormField(
-        name=ARGUMENTS,
-        label="Arguments as JSON",
-        kind=FieldKind.TEXT,
-        default=draft or to_json(redact(arguments), indent=2).decode(),
-        multiline=True,
-        help="Checked by the tool's own schema before anything runs.",
+    arguments: str = Field(
+        title="Arguments as JSON",
+        description="Checked by the tool's own schema before anything runs.",
+        json_schema_extra={"multiline": True},
     )
-    return Form(fields=(field,))
+
+    @field_validator(ARGUMENTS)
+    @classmethod
+    def _is_an_object(cls, typed: str) -> str:
+        read(typed)
+        return typed
+
+
+def form(arguments: Arguments) -> Form:
+    """A text with the arguments as JSON."""
+    described = Form.of(EditedCall)
+    [field] = described.fields
+    shown = to_json(redact(arguments), indent=2).decode()
+    return described.model_copy(update={"fields": (field.model_copy(update={"default": shown}),)})
+
+
+def read(typed: str) -> Arguments:
+    """The arguments that somebody typed.
+
+    Raises:
+        ValueError: it is no JSON object; says why.
+    """
+    try:
+        given = from_json(typed)
+    except ValueError as error:
+        raise ValueError(f"no JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise ValueError("the arguments have to be a JSON object")
+    return given
 
 
 def edited(response: InterruptResponse, arguments: Arguments) -> tuple[Arguments, str | None]:
@@ -38,11 +59,9 @@ def edited(response: InterruptResponse, arguments: Arguments) -> tuple[Arguments
     What is masked and stands where it stood is what it was.
     """
     try:
-        given = from_json(str(response.data.get(ARGUMENTS, "")))
+        given = read(str(response.data.get(ARGUMENTS, "")))
     except ValueError as error:
-        return {}, f"no JSON: {error}"
-    if not isinstance(given, dict):
-        return {}, "the arguments have to be a JSON object"
+        return {}, str(error)
     unmasked = {
         key: _unmasked(value, redact({key: arguments.get(key)})[key], arguments.get(key))
         for key, value in given.items()
@@ -52,11 +71,13 @@ def edited(response: InterruptResponse, arguments: Arguments) -> tuple[Arguments
     return unmasked, None
 
 
-def draft(response: InterruptResponse) -> str | None:
-    """What somebody typed, to be corrected; None where something in it has to be masked, or was."""
-    typed = str(response.data.get(ARGUMENTS, ""))
-    names: Arguments = dict.fromkeys(_NAMES.findall(typed), "…")
-    return typed if redact(typed) == typed and redact(names) == names else None
+def draft(response: InterruptResponse) -> Arguments | None:
+    """What somebody typed, to be corrected; None where it holds a secret, which could only be shown masked."""
+    try:
+        given = read(str(response.data.get(ARGUMENTS, "")))
+    except ValueError:
+        return None
+    return given if redact(given) == given else None
 
 
 def _unmasked(given: JsonValue, shown: JsonValue, was: JsonValue) -> JsonValue:

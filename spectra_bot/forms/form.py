@@ -100,7 +100,7 @@ class Form(BaseModel):
         for part in name.split("."):
             found = getattr(found, part, None)
         try:
-            if isinstance(found, type) and issubclass(found, BaseModel) and Form.of(found) == self:
+            if isinstance(found, type) and issubclass(found, BaseModel) and _checked(Form.of(found)) == _checked(self):
                 return found
         except InvalidRequestError:  # it was a form once, and is none any more
             return None
@@ -120,6 +120,12 @@ class Form(BaseModel):
             # By alias, for a form may well have a field that is called as something of pydantic's own.
             definitions[f"f{index}"] = (kind | None if field.nullable else kind, Field(default, alias=field.name))
         return create_model("Form", __config__=ConfigDict(regex_engine="python-re"), **definitions)
+
+
+def _checked(form: Form) -> Form:
+    """A form without what is only suggested: the default of a field that has to be filled in."""
+    fields = [field.model_copy(update={"default": None}) if field.required else field for field in form.fields]
+    return form.model_copy(update={"fields": tuple(fields)})
 
 
 FREE_FORM = Form(

@@ -119,7 +119,7 @@ async def test_edited_call_is_checked_judged_again_and_shown_before_and_after(op
     done = await runner.resume(asked.run_id, edit(shown, '{"path": "/srv/safe"}'))
 
     assert "path: Input should be a valid string" in str(wrong.pending[0].data["could not be used"])
-    assert offered(wrong.pending[0]) == '{"path": 7, "tool": "look"}'
+    assert offered(wrong.pending[0]) == '{\n  "path": 7,\n  "tool": "look"\n}'
     assert offered(shown) == '{\n  "path": "/"\n}'
     assert shown.reason == "May the agent call delete with the edited arguments?"
     assert shown.data["arguments"] == {"path": "/"}

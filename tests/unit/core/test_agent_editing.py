@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spectra_bot import InterruptResponse, InterruptStatus
+from spectra_bot import InterruptResponse, InterruptStatus, InvalidAnswerError
 from spectra_bot.agent.editing import ARGUMENTS, Arguments, draft, edited, form
 from spectra_bot.redact import MASK
 
@@ -48,14 +48,26 @@ def test_mask_is_not_taken_for_a_value(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_kept"),
+    ("text", "kept"),
     [
-        ('{"path": "/tmp",}', True),
-        ("no JSON", True),
-        ('{"path": "/tmp", "password": "hunter2",}', False),
-        (f'{{"token": "{MASK}", "path": 7}}', False),
-        ("use xoxb-12345678-abcdefgh", False),
+        ('{"path": 7, "max_tokens": 5}', {"path": 7, "max_tokens": 5}),
+        (f'{{"token": "{MASK}", "path": 7}}', {"token": MASK, "path": 7}),
+        ('{"path": 7, "password": "hunter2"}', None),
+        ('{"path": 7, "pass\\u0077ord": "hunter2"}', None),
+        ('{"body": "{\\"password\\": \\"hunter2\\"}"}', None),
+        ('{"password": "hunter2", "password": ""}', {"password": ""}),
+        ('{"path": "xoxb-12345678-abcdefgh"}', None),
+        ('{"password: "hunter2"}', None),
     ],
 )
-def test_what_was_typed_is_kept_where_nothing_in_it_has_to_be_masked(text: str, is_kept: bool) -> None:
-    assert draft(typed(text)) == (text if is_kept else None)
+def test_what_was_typed_is_kept_where_nothing_in_it_has_to_be_masked(text: str, kept: Arguments | None) -> None:
+    assert draft(typed(text)) == kept
+
+
+@pytest.mark.parametrize("text", ['{"path": "/",}', "[]", "/"])
+def test_what_is_no_object_is_told_where_it_is_typed(text: str) -> None:
+    with pytest.raises(InvalidAnswerError) as refused:
+        form(CALL).validated({ARGUMENTS: text})
+
+    assert list(refused.value.fields) == [ARGUMENTS]
+    assert "JSON" in refused.value.fields[ARGUMENTS]
