@@ -97,7 +97,9 @@ class StepRecord(_Record):
     retry_at: datetime | None = None
     """When a step that raised runs again by itself."""
     error: str | None = None
-    """Why it failed, or why it is tried again; of one that is at work, why nobody can execute it just now."""
+    """Why it failed, or why it is tried again."""
+    put_off: str | None = None
+    """Of a step at work: why nobody can execute it just now."""
     interrupts: tuple[str, ...] = ()
     """The ids of the interrupts of this visit, in the order they were asked."""
 

@@ -213,8 +213,10 @@ def _step_line(step: StepRecord, run: RunDetails) -> str:
             parts.append(decided_in_words(record.request, with_reason(record, record.response)))
         elif record.request.id in step.interrupts:
             parts.append(f"waits: {escaped_line(redact(record.request.reason), 80)}")
-    if step.error and step.phase in ("failed", "retrying", "running"):
+    if step.error and step.phase in ("failed", "retrying"):
         parts.append(_why(step.error, 120))
+    if step.put_off:
+        parts.append(f"waits: {_why(step.put_off, 120)}")
     return "  ·  ".join(parts[:6])
 
 

@@ -47,6 +47,8 @@ def run_view(details: RunDetails) -> RenderableType:
                 _add_interrupt(branch, record)
         if step.error:
             branch.add(Text(shown(step.error), style="red"))
+        if step.put_off:
+            branch.add(Text(f"waits: {shown(step.put_off)}", style="red"))
     return Group(tree, facts)
 
 

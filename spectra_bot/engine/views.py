@@ -126,7 +126,8 @@ def _step_record(state: RunState, name: str, node: NodeState, put_off: str | Non
         started_at=node.started_at,
         finished_at=node.finished_at,
         retry_at=node.pausing[1] if node.pausing else None,
-        error=node.error if put_off is None else put_off,
+        error=node.error,
+        put_off=put_off,
         interrupts=tuple(
             interrupt_id
             for interrupt_id, interrupt in state.interrupts.items()

@@ -84,12 +84,12 @@ class StepCalls:
     async def _pause(self, step: str, cause: BaseException | None) -> None:
         """Wait where its activity could not execute the step, and said how long that may take to change."""
         if isinstance(cause, ApplicationError) and cause.type == PUT_OFF:
-            pause = cause.details[0]
-        elif _is_of_the_place(cause):
-            pause = PLACE_PAUSE_S
+            why, pause = cause.message, cause.details[0]
+        elif (of_the_place := _of_the_place(cause)) is not None:
+            why, pause = of_the_place.message, PLACE_PAUSE_S
         else:
             return
-        self.put_off[step] = cause.message if isinstance(cause, t.FailureError) else str(cause)
+        self.put_off[step] = why
         try:
             await workflow.sleep(pause)
         finally:
@@ -104,7 +104,7 @@ class StepCalls:
                 return StepOutcome(step=call.step, visit=call.visit, entries=[entry_of(died)])
             case t.CancelledError():
                 return StepOutcome(step=call.step, visit=call.visit)
-            case ApplicationError(type=kind) if kind in (WORKER_STOPPED, PUT_OFF) or _is_of_the_place(cause):
+            case ApplicationError(type=kind) if kind in (WORKER_STOPPED, PUT_OFF) or _of_the_place(cause):
                 return StepOutcome(step=call.step, visit=call.visit)
             case _:
                 return self._failed(call, f"its activity failed: {cause}")
@@ -114,10 +114,10 @@ class StepCalls:
         return StepOutcome(step=call.step, visit=call.visit, entries=[entry_of(failed)])
 
 
-def _is_of_the_place(cause: BaseException | None) -> bool:
-    """The place of large payloads could not be used, for what the activity was given or for what came of it."""
+def _of_the_place(cause: BaseException | None) -> ApplicationError | None:
+    """Why the place of large payloads could not be used, for what an activity was given or for what came of it."""
     while cause is not None:
         if isinstance(cause, ApplicationError) and cause.type == PlaceError.__name__:
-            return True
+            return cause
         cause = cause.__cause__
-    return False
+    return None

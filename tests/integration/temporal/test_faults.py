@@ -209,7 +209,7 @@ async def test_step_whose_workflow_a_worker_lacks_waits_for_another_and_the_log_
         while not (said := [one for one in caplog.records if "is not loaded here" in one.message]):
             await asyncio.sleep(0.01)
         [run, *_] = await caller.list_runs()
-        while (step := (await caller.get(run.run_id)).steps[0]).error is None:
+        while (step := (await caller.get(run.run_id)).steps[0]).put_off is None:
             await asyncio.sleep(0.01)
         async with WorkflowRunner(workflows=[asking()], temporal=options):
             asked = [await caller.wait(run.run_id) for run in await caller.list_runs()]
@@ -217,7 +217,7 @@ async def test_step_whose_workflow_a_worker_lacks_waits_for_another_and_the_log_
     assert [run.status for run in asked] == [RunStatus.INTERRUPTED] * 2
     assert [record.__dict__["workflow"] for record in said] == ["asking"]
     assert step.phase == "running"
-    assert step.error == "the worker that took it has not loaded workflow asking; start all with the same ones"
+    assert step.put_off == "the worker that took it has not loaded workflow asking; start all with the same ones"
 
 
 @pytest.mark.parametrize(

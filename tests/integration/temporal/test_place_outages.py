@@ -183,7 +183,7 @@ async def test_run_of_which_an_object_is_gone_says_so_and_goes_on_when_it_is_bac
 async def test_step_whose_input_is_gone_runs_when_it_is_back(
     options: TemporalOptions, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spectra_bot.temporal.step_calls.PLACE_PAUSE_S", 0.2)
+    monkeypatch.setattr("spectra_bot.temporal.step_calls.PLACE_PAUSE_S", 2.0)
     bench = Bench()
     bench.go_on.set()
     spoilt: list[Path] = []
@@ -198,9 +198,14 @@ async def test_step_whose_input_is_gone_runs_when_it_is_back(
         "spectra_bot.temporal.place.Place._write", lambda self, path, content: spoil(_made(path), content)
     )
     async with bench.runner(options) as bot:
-        asked = await bot.run("large", {"text": LARGE})
+        run_id = await bot.start("large", {"text": LARGE})
+        async with asyncio.timeout(20):
+            while (step := (await bot.get(run_id)).steps[0]).put_off is None:
+                await asyncio.sleep(0.05)
+        asked = await bot.wait(run_id)
 
     assert spoilt
+    assert f"{spoilt[0].name[:12]}" in str(step.put_off)
     assert asked.outputs == {"work": LARGE}
     assert bench.executed == ["work"]
 

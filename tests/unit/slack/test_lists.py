@@ -106,10 +106,13 @@ def test_who_refused_is_mentioned_and_not_spelt_out() -> None:
 
 
 def test_why_a_step_at_work_is_not_executed_is_told() -> None:
-    step = StepRecord(step="work", phase="running", error="the worker that took it has not loaded workflow deploy")
+    step = StepRecord(step="work", phase="running", error="of attempt 1", put_off="the place is gone")
     run = details().model_copy(update={"status": RunStatus.RUNNING, "error": None, "steps": (step,)})
 
-    assert "work  ·  the worker that took it has not loaded workflow deploy" in shown(run_details(run, "/spectra"))
+    said = shown(run_details(run, "/spectra"))
+
+    assert "work  ·  waits: the place is gone" in said
+    assert "of attempt 1" not in said
 
 
 def test_help_shows_the_words_and_what_each_workflow_takes() -> None:
