@@ -150,7 +150,14 @@ class Runner(Protocol):
         ...
 
     async def list_pending(self, *, run_id: str | None = None, limit: int = 100) -> Sequence[InterruptRequest]:
-        """The interrupts that wait for an answer, oldest first."""
+        """The interrupts that wait for an answer, oldest first.
+
+        A run on Temporal with more than 64 KiB of questions has to be asked for them. One that does not answer is left
+        out, and the log says so; where nothing else waits, that is an error.
+
+        Raises:
+            StoreError: the runs can't be read.
+        """
         ...
 
     async def history(self, run_id: str) -> Sequence[Checkpoint]:

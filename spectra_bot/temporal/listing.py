@@ -90,7 +90,7 @@ class Listing:
         try:
             return await self._ask_questions(one.summary.run_id)
         except StoreError as error:
-            logger.warning("not listed: what run %s asks (%s)", one.summary.run_id, error)
+            logger.warning("questions not listed", extra={"run_id": one.summary.run_id, "why": str(error)})
             return error
 
     async def _read(
@@ -132,13 +132,21 @@ class Listing:
             raise
 
     async def _bring_up_to_date(self, rows: dict[str, Listed]) -> None:
-        """Ask the runs themselves that were changed here after their rows were written."""
-        for run_id, seq in self._still_recent().items():
-            row = rows.get(run_id)
-            if row is None or row.seq < seq:
-                now = await self._ask(run_id)
-                if now is not None:
-                    rows[run_id] = now
+        """Ask the runs themselves that were changed here after their rows were written.
+
+        Of one that does not answer the row stays, and the log says so.
+        """
+        recent = self._still_recent().items()
+        stale = [run_id for run_id, seq in recent if run_id not in rows or rows[run_id].seq < seq]
+        told = await asyncio.gather(*map(self._now, stale))
+        rows.update({run_id: now for run_id, now in zip(stale, told, strict=True) if now is not None})
+
+    async def _now(self, run_id: str) -> Listed | None:
+        try:
+            return await self._ask(run_id)
+        except StoreError as error:
+            logger.warning("run not listed as it stands", extra={"run_id": run_id, "why": str(error)})
+            return None
 
     def _still_recent(self) -> dict[str, int]:
         now = self._clock.monotonic()
