@@ -26,7 +26,7 @@ SILENT_S = 60.0
 """After so long without a word the run is looked at: its step may have been stopped from elsewhere."""
 STORED_WITHIN_S = 5.0
 """After a click on a question, so long it is waited for where the question stands."""
-_LOOKS_EVERY_S = 0.1
+_LOOKS_EVERY_S = 0.5
 ENDS_S = 2.0
 """What is left for the last words when the process stops."""
 _MOST_FAILURES = 20
@@ -39,7 +39,7 @@ class ThreadProgress:
     Nothing of it is stored, and nothing waits for it: what Slack does not take in time is left out, but for the last.
 
     Args:
-        sleep: how it pauses.
+        sleep: how it pauses between two changes.
         now: seconds that only grow.
     """
 
@@ -153,12 +153,15 @@ class ThreadProgress:
         until = asyncio.get_running_loop().time() + STORED_WITHIN_S
         while True:
             run = await self._look(work.run_id)
-            asked = [record for record in (run.interrupts if run is not None else ()) if work.began_after(record)]
-            if not asked:
-                return None
             is_late = asyncio.get_running_loop().time() >= until
-            if self._place(asked[-1]) is not None or not _was_clicked(asked[-1]) or is_late:
-                return next((place for record in reversed(asked) if (place := self._place(record))), None)
+            for record in reversed(run.interrupts if run is not None else ()):
+                if work.began_after(record):
+                    if (place := self._place(record)) is not None:
+                        return place
+                    if _was_clicked(record) and not is_late:
+                        break
+            else:
+                return None
             await asyncio.sleep(_LOOKS_EVERY_S)
 
     def _place(self, record: InterruptRecord) -> Place | None:
