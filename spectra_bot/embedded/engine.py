@@ -15,7 +15,7 @@ from spectra_bot.embedded.journal import change, new_run
 from spectra_bot.embedded.outbox import HandlerOutbox
 from spectra_bot.embedded.owned_run import OwnedRun
 from spectra_bot.embedded.ownership import Pulse, new_owner
-from spectra_bot.embedded.proposals import Proposals
+from spectra_bot.embedded.proposing import Proposing
 from spectra_bot.embedded.stored_questions import StoredQuestions
 from spectra_bot.embedded.upkeep import POLL_S, Upkeep
 from spectra_bot.engine.asking import HANDLERS_S
@@ -98,10 +98,10 @@ class EmbeddedEngine:
             report=report,
             committed=self._committed,
         )
-        self._proposals = Proposals(self._holdings, store=store, clock=clock)
+        self._proposing = Proposing(self._holdings, store=store, clock=clock)
         checking = outbox.checking()
         questions = StoredQuestions(
-            store=store, clock=clock, look=self._proposals.look, tell_lost=self._proposals.lose_delivery
+            store=store, clock=clock, look=self._proposing.look, tell_lost=self._proposing.lose_delivery
         )
         reconciler = Reconciler(handlers=checking, questions=questions, clock=clock)
         self._deadlines = Deadlines(
@@ -110,7 +110,7 @@ class EmbeddedEngine:
             clock=clock,
             owner=self._owner,
             recover=recover,
-            expire=self._proposals.expire,
+            expire=self._proposing.expire,
         )
         self._upkeep = Upkeep(
             holdings=self._holdings,
@@ -213,7 +213,7 @@ class EmbeddedEngine:
         self, run_id: str, interrupt_id: str, response: InterruptResponse, known: Stored | None = None
     ) -> InterruptResponse:
         proposal = propose_answer(interrupt_id, response, self._clock)
-        stored: InterruptResponse = await self._proposals.submit(run_id, proposal, known)
+        stored: InterruptResponse = await self._proposing.submit(run_id, proposal, known)
         logger.info(
             "interrupt answered",
             extra={
@@ -239,7 +239,7 @@ class EmbeddedEngine:
     async def cancel(self, run_id: str, *, by: str | None = None, reason: str = "") -> RunResult:
         encode(reason, "reason", self._max_payload_bytes)
         refuse_unstorable_names(self._max_payload_bytes, by=by)
-        await self._proposals.submit(run_id, propose_cancel(by, reason, self._clock))
+        await self._proposing.submit(run_id, propose_cancel(by, reason, self._clock))
         logger.info("run cancelled", extra={"run_id": run_id, "by": by})
         with contextlib.suppress(TimeoutError):  # a step that does not let itself be cancelled
             async with asyncio.timeout(CLEAN_UP_S):
@@ -248,7 +248,7 @@ class EmbeddedEngine:
 
     async def retry(self, run_id: str, from_step: str | None = None, *, by: str | None = None) -> RunResult:
         refuse_unstorable_names(self._max_payload_bytes, by=by)
-        await self._proposals.submit(run_id, propose_retry(from_step, by, self._clock))
+        await self._proposing.submit(run_id, propose_retry(from_step, by, self._clock))
         logger.info("run retried", extra={"run_id": run_id, "from_step": from_step, "by": by})
         return await self.wait(run_id)
 

@@ -16,7 +16,7 @@ from spectra_bot.machine import RunState, apply
 from spectra_bot.store import Store
 
 
-class Proposals:
+class Proposing:
     """Brings changes to runs that stand here, with another process, or with none."""
 
     def __init__(self, holdings: Holdings, *, store: Store, clock: Clock) -> None:

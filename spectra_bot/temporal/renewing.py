@@ -35,7 +35,7 @@ class Renewing:
         must_stop = events > renewal.must_events and not self._commands.drains
         return must_stop or self._commands.can_be_renewed
 
-    def where_due(self) -> None:
+    def renew_if_due(self) -> None:
         """Go on in a new execution, where that is due; deadlines and pauses are set anew from what has happened.
 
         Raises:

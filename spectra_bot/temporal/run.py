@@ -99,7 +99,7 @@ class SpectraRun:
         self._commands.reconcile()
         while not self._is_done():
             self._show()
-            self._renewing.where_due()
+            self._renewing.renew_if_due()
             await workflow.wait_condition(
                 lambda: (
                     self._is_done()

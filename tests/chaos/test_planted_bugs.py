@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spectra_bot.embedded.proposals import Proposals
+from spectra_bot.embedded.proposing import Proposing
 from spectra_bot.machine import StaleEvent, apply
 from spectra_bot.machine import events as e
 from spectra_bot.store import Change
@@ -56,11 +56,11 @@ class ReadsThenWrites(SimulatedStore):
         return await self.writer.submit(work, writes=True)
 
 
-async def expires_in_memory_alone(proposals: Proposals, run_id: str, interrupt_id: str) -> None:
+async def expires_in_memory_alone(proposing: Proposing, run_id: str, interrupt_id: str) -> None:
     """Goes on with an expiry that it has not stored."""
-    run = await proposals._holdings.own(run_id)
+    run = await proposing._holdings.own(run_id)
     if run is not None:
-        expired = e.InterruptExpired(at=proposals._clock.now(), interrupt_id=interrupt_id)
+        expired = e.InterruptExpired(at=proposing._clock.now(), interrupt_id=interrupt_id)
         with contextlib.suppress(StaleEvent):
             run._log.state = apply(run._log.state, expired)
             run.carry_on()
@@ -91,6 +91,6 @@ def test_answer_that_is_checked_and_written_later_is_caught() -> None:
 
 
 def test_expiry_that_is_not_stored_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Proposals, "expire", expires_in_memory_alone)
+    monkeypatch.setattr(Proposing, "expire", expires_in_memory_alone)
 
     assert seeds_until("a_decision_is_stored_before_it_is_acted_on") <= ENOUGH
