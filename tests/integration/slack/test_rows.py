@@ -169,6 +169,27 @@ async def test_agents_calls_are_decided_in_any_order(place: Place, order: Sequen
         assert "- path: /C\n+ path: /edited" in again.shown
 
 
+async def test_edited_call_that_can_not_be_used_stays_to_be_corrected(place: Place) -> None:
+    async def delete(ctx: RunContext[StepContext], path: str) -> str:
+        return f"deleted {path}"
+
+    script = Script([call("delete", "a", path="/a")], "over")
+    async with a_bot(place, [workflow_of(agent_of(script, delete, guarded=["delete"]))]) as bot:
+        await bot.ask("agent")
+        await bot.slack.click(await bot.question(), "Edit…")
+        view = await bot.modal()
+
+        refused = await bot.slack.submit(view, {"field:0": '{"path": "/edited",}'})
+        await bot.slack.submit(view, {"field:0": '{"path": 7}'})
+        again = (await bot.slack.wait_for(lambda: bot.questions()[1:]))[0]
+        await bot.slack.click(again, "Edit…")
+        offered = json.dumps((await bot.modal()).view)
+
+        assert "no JSON: trailing comma" in refused.errors["field:0"]
+        assert "path: Input should be a valid string" in again.shown
+        assert json.dumps('{\n  "path": 7\n}') in offered
+
+
 async def test_second_click_on_a_decided_row_is_told_who_decided_and_changes_no_row(place: Place) -> None:
     async with asked(place, "A?", "B?") as (bot, run_id, message):
         await press(bot, message, "A?", "approve", user="U1")
