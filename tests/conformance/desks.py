@@ -33,7 +33,7 @@ from spectra_bot.testing import FakeSlack, Message
 from tests.redis_server import Peer, a_peer, a_redis
 from tests.unit.handlers.test_console import Terminal
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 class Desk(Protocol):

@@ -394,7 +394,7 @@ async def test_cancel_stops_the_call_of_the_model(open_runner: OpenRunner, strea
     runner = await open_runner(workflow_of(agent_of(script), stream=stream))
 
     run_id = await runner.start("agent")
-    await asyncio.wait_for(script.called.wait(), 20)
+    await asyncio.wait_for(script.called.wait(), 60)
     cancelled = await runner.cancel(run_id, by="U1", reason="enough")
 
     assert cancelled.status is RunStatus.CANCELLED
@@ -417,7 +417,7 @@ async def test_cancel_stops_the_call_of_a_nested_agents_model(open_runner: OpenR
     runner = await open_runner(workflow_of(agent_of(Script([call("delegate_to_it", "a")], "over"), delegate_to_it)))
 
     run_id = await runner.start("agent")
-    await asyncio.wait_for(inner_script.called.wait(), 20)
+    await asyncio.wait_for(inner_script.called.wait(), 60)
     await runner.cancel(run_id, by="U1", reason="enough")
 
     await asyncio.wait_for(inner_script.stopped.wait(), 20)

@@ -106,7 +106,7 @@ async def test_handler_still_asking_is_cancelled_when_someone_else_answers(open_
     done = await runner.wait(run_id, over=True)
 
     assert done.status is RunStatus.COMPLETED
-    await asyncio.wait_for(prompt.cancelled.wait(), 20)
+    await asyncio.wait_for(prompt.cancelled.wait(), 60)
 
 
 async def test_channel_is_the_requests_else_the_workflows_else_the_runs(open_runner: OpenRunner) -> None:

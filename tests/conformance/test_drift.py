@@ -114,7 +114,7 @@ class Board:
         await self.shows.wait()
 
     async def wait_for(self, told: tuple[str, str, str | None]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while told not in self.told:
                 await asyncio.sleep(0.01)
 

@@ -97,7 +97,7 @@ async def test_step_that_raises_what_is_no_exception_fails_its_run(
 
     runner = await open_runner(workflow)
 
-    done = await asyncio.wait_for(runner.run("odd"), 20)
+    done = await asyncio.wait_for(runner.run("odd"), 60)
 
     assert done.status is RunStatus.FAILED
     assert done.error is not None

@@ -129,7 +129,7 @@ async def test_run_goes_on_whichever_of_two_processes_wins_the_answer(database: 
             others_answer = other.answer(request.id, request.answer("approve", responder="cli:other"))
             await asyncio.gather(owners_answer(), others_answer, return_exceptions=True)
 
-            done = await asyncio.wait_for(owner.wait(asked.run_id, over=True), 20)
+            done = await asyncio.wait_for(owner.wait(asked.run_id, over=True), 5)
 
             assert done.status is RunStatus.COMPLETED
 
